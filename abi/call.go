@@ -1,0 +1,157 @@
+package abi
+
+// Request is what a guest gets with every call. ConnectionID, User, Metadata
+// and Locals are absent (empty, nil) where there is no connection, no
+// authenticated user, and nothing set. Metadata, Locals and Payload are JSON
+// text.
+type Request struct {
+	Kind         Kind
+	Name         string
+	ConnectionID string
+	User         string
+	Metadata     []byte
+	Locals       []byte
+	Payload      []byte
+	// Detail is a message of its own, by kind: a Handshake for authenticate,
+	// a Departure for disconnect, absent otherwise.
+	Detail []byte
+}
+
+// Size returns the length of the encoded request in bytes.
+func (r *Request) Size() int {
+	return 12 + 7*4 + len(r.Name) + len(r.ConnectionID) + len(r.User) +
+		len(r.Metadata) + len(r.Locals) + len(r.Payload) + len(r.Detail)
+}
+
+// Append adds the encoded request to dst.
+func (r *Request) Append(dst []byte) []byte {
+	dst = AppendInt(dst, int64(r.Kind))
+	dst = AppendString(dst, r.Name)
+	dst = appendOptionalString(dst, r.ConnectionID)
+	dst = appendOptionalString(dst, r.User)
+	dst = AppendBytes(dst, r.Metadata)
+	dst = AppendBytes(dst, r.Locals)
+	dst = AppendBytes(dst, r.Payload)
+	return AppendBytes(dst, r.Detail)
+}
+
+// Decode reads an encoded request. Its fields point into message.
+func (r *Request) Decode(message []byte) error {
+	f := Decode(message)
+	kind, _ := f.Int()
+	*r = Request{
+		Kind: Kind(kind), Name: f.String(), ConnectionID: f.String(), User: f.String(),
+		Metadata: f.Bytes(), Locals: f.Bytes(), Payload: f.Bytes(), Detail: f.Bytes(),
+	}
+	return f.Err()
+}
+
+// Response is what a guest answers. Body is JSON text for StatusReply (and for
+// StatusContinue of middleware, where it replaces the payload), an encoded
+// Error for StatusError and StatusRefuse. Locals is a JSON object whose
+// members are merged over the command's locals; only middleware may set it.
+type Response struct {
+	Status Status
+	Body   []byte
+	Locals []byte
+}
+
+// Append adds the encoded response to dst.
+func (r *Response) Append(dst []byte) []byte {
+	dst = AppendInt(dst, int64(r.Status))
+	dst = AppendBytes(dst, r.Body)
+	return AppendBytes(dst, r.Locals)
+}
+
+// Decode reads an encoded response. Its fields point into message.
+func (r *Response) Decode(message []byte) error {
+	f := Decode(message)
+	status, _ := f.Int()
+	*r = Response{Status: Status(status), Body: f.Bytes(), Locals: f.Bytes()}
+	return f.Err()
+}
+
+// Error is how a guest and the host tell each other what went wrong.
+type Error struct {
+	// Code is one of the table, or the plugin's own; empty reads as ESERVER.
+	Code string
+	// Name is the error's class; empty reads as Error.
+	Name string
+	// Message is for people.
+	Message string
+	// Data is JSON text, absent (nil) where there is none.
+	Data []byte
+	// HTTP is the status of a refused handshake, 400 to 599; 0 is absent.
+	HTTP int64
+}
+
+// Append adds the encoded error to dst.
+func (e *Error) Append(dst []byte) []byte {
+	dst = AppendString(dst, e.Code)
+	dst = AppendString(dst, e.Name)
+	dst = AppendString(dst, e.Message)
+	dst = AppendBytes(dst, e.Data)
+	if e.HTTP == 0 {
+		return AppendAbsent(dst)
+	}
+	return AppendInt(dst, e.HTTP)
+}
+
+// Decode reads an encoded error. Data points into message.
+func (e *Error) Decode(message []byte) error {
+	f := Decode(message)
+	*e = Error{Code: f.String(), Name: f.String(), Message: f.String(), Data: f.Bytes()}
+	e.HTTP, _ = f.Int()
+	return f.Err()
+}
+
+// Handshake is the detail of an authenticate call.
+type Handshake struct {
+	Method string
+	// Path is the request's path, still escaped, without the query.
+	Path string
+	// Query is the raw query, without the question mark.
+	Query string
+	// Headers holds names and values in turn, as they were sent; names are
+	// lower case.
+	Headers []string
+	// RemoteAddress is the peer's host:port.
+	RemoteAddress string
+}
+
+// Append adds the encoded handshake to dst.
+func (h *Handshake) Append(dst []byte) []byte {
+	dst = AppendString(dst, h.Method)
+	dst = AppendString(dst, h.Path)
+	dst = AppendString(dst, h.Query)
+	dst = AppendStrings(dst, h.Headers)
+	return AppendString(dst, h.RemoteAddress)
+}
+
+// Decode reads an encoded handshake.
+func (h *Handshake) Decode(message []byte) error {
+	f := Decode(message)
+	*h = Handshake{Method: f.String(), Path: f.String(), Query: f.String(), Headers: f.Strings(), RemoteAddress: f.String()}
+	return f.Err()
+}
+
+// Departure is the detail of a disconnect call.
+type Departure struct {
+	// Code is the close code; 1006 where the peer vanished without one.
+	Code int64
+	// Reason is the close reason.
+	Reason string
+}
+
+// Append adds the encoded departure to dst.
+func (d *Departure) Append(dst []byte) []byte {
+	return AppendString(AppendInt(dst, d.Code), d.Reason)
+}
+
+// Decode reads an encoded departure.
+func (d *Departure) Decode(message []byte) error {
+	f := Decode(message)
+	code, _ := f.Int()
+	*d = Departure{Code: code, Reason: f.String()}
+	return f.Err()
+}

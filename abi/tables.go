@@ -1,0 +1,66 @@
+package abi
+
+// ErrorCode is an entry of ErrorCodes.
+type ErrorCode struct {
+	// Number is what a failed host call returns in its upper half, from 1.
+	Number uint32
+	Code   string
+	// Name is the class that goes with the code unless a plugin says otherwise.
+	Name string
+	// HTTP is the status under which an HTTP door answers it.
+	HTTP int
+	Doc  string
+}
+
+// CloseCode is an entry of CloseCodes.
+type CloseCode struct {
+	Code int
+	Name string
+	// Reconnect tells a client whether to come back.
+	Reconnect bool
+	Doc       string
+}
+
+// Operation describes one host operation: its doors, the kits and the
+// documents all follow from it.
+type Operation struct {
+	Name string
+	// Capability is what a plugin must be granted to use it; empty: always.
+	Capability string
+	Doc        string
+	Request    []Field
+	Response   []Field
+}
+
+// Field describes one field of an operation's request or response.
+type Field struct {
+	Name string
+	// Type is string, json, int, bool or strings.
+	Type     string
+	Optional bool
+	Doc      string
+}
+
+// LookupError finds a code's entry; the codes that plugins invent have none.
+func LookupError(code string) (ErrorCode, bool) {
+	for _, e := range ErrorCodes {
+		if e.Code == code {
+			return e, true
+		}
+	}
+	return ErrorCode{}, false
+}
+
+func appendOptionalString(dst []byte, v string) []byte {
+	if v == "" {
+		return AppendAbsent(dst)
+	}
+	return AppendString(dst, v)
+}
+
+func appendOptionalInt(dst []byte, v int64) []byte {
+	if v == 0 {
+		return AppendAbsent(dst)
+	}
+	return AppendInt(dst, v)
+}

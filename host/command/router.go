@@ -1,0 +1,97 @@
+// Package command takes a command from its name to its reply: existence,
+// global middleware in order, the command's own middleware, the handler. It
+// holds the built-in commands and, as an immutable table that is replaced
+// whole, everything that plugins offer.
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// Router finds and runs commands. It is safe for concurrent use.
+type Router struct {
+	table    atomic.Pointer[Table]
+	builtins map[string]*Command
+	log      *slog.Logger
+}
+
+// NewRouter makes a router with the built-in commands and an empty table.
+func NewRouter(log *slog.Logger) *Router {
+	r := &Router{builtins: builtins(), log: log}
+	r.table.Store(NewTable(Entries{}, nil))
+	return r
+}
+
+// Swap puts a new table in place and lets go of the old one, which lives on
+// until its last run has ended.
+func (r *Router) Swap(t *Table) {
+	r.table.Swap(t).Release()
+}
+
+// Acquire returns the current table; the caller must Release it.
+func (r *Router) Acquire() *Table {
+	for {
+		if t := r.table.Load(); t.acquire() {
+			return t
+		}
+	}
+}
+
+// Resolve finds a command by the name that a client sent: a built-in under
+// mesh/, rt/ or, where no plugin registered it, its bare name; else a
+// plugin's. The dialect is that of the call to a built-in, DialectUnknown for
+// others. It returns nil where there is no such command.
+func (r *Router) Resolve(t *Table, name []byte) (*Command, protocol.Dialect) {
+	if c := t.commands[string(name)]; c != nil {
+		return c, protocol.DialectUnknown
+	}
+	if len(name) > protocol.MaxName {
+		return nil, protocol.DialectUnknown
+	}
+	short, dialect := protocol.SplitBuiltin(string(name))
+	if c := r.builtins[short]; c != nil {
+		return c, dialect
+	}
+	return nil, protocol.DialectUnknown
+}
+
+// Run takes a call through middleware and handler. The error is what the
+// client gets to see.
+func (r *Router) Run(ctx context.Context, t *Table, c *Command, call *Call) *protocol.Error {
+	err := run(ctx, t.Middleware, call)
+	if err == nil && !call.replied {
+		err = run(ctx, c.Middleware, call)
+	}
+	if err == nil && !call.replied {
+		err = c.Handler.Serve(ctx, call)
+	}
+	if err == nil {
+		return nil
+	}
+	return r.visible(err, call)
+}
+
+func run(ctx context.Context, middleware []Handler, call *Call) error {
+	for _, m := range middleware {
+		if err := m.Serve(ctx, call); err != nil || call.replied {
+			return err
+		}
+	}
+	return nil
+}
+
+// visible turns any error into one for the client; what it may not see is
+// logged under a reference that it gets.
+func (r *Router) visible(err error, call *Call) *protocol.Error {
+	if e := protocol.AsError(err); e != nil {
+		return e
+	}
+	ref := rand.Text()[:12]
+	r.log.Error("command failed", "command", call.Name, "connection", call.Session.ID(), "ref", ref, "error", err)
+	return protocol.Internal(ref)
+}

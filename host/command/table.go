@@ -1,0 +1,99 @@
+package command
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/hub"
+)
+
+// Handler answers a command, or takes part as middleware: middleware that
+// returns without error and without a reply lets the run go on. An error that
+// is a *protocol.Error reaches the client; any other becomes an internal one.
+// A handler is called from many goroutines at once.
+type Handler interface {
+	Serve(ctx context.Context, c *Call) error
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, c *Call) error
+
+// Serve calls f.
+func (f HandlerFunc) Serve(ctx context.Context, c *Call) error { return f(ctx, c) }
+
+// Command is one entry of a table.
+type Command struct {
+	Name string
+	// Concurrent lets the command start on arrival, beside others of its
+	// session; a serial one waits for the earlier serial ones.
+	Concurrent bool
+	// Middleware runs before the handler, after the global middleware.
+	Middleware []Handler
+	Handler    Handler
+}
+
+// Authenticator decides on a handshake. It returns an identity, nil to
+// abstain, a *Refusal, or any other error where it could not decide.
+type Authenticator interface {
+	Authenticate(ctx context.Context, h *abi.Handshake) (*abi.Identity, error)
+}
+
+// Observer learns of sessions that come and go. Its failures are its own to
+// log; they never hold up the event.
+type Observer interface {
+	Connected(ctx context.Context, s *hub.Session)
+	Disconnected(ctx context.Context, s *hub.Session, cause hub.Cause)
+}
+
+// Entries is what a table is made of; the slices are in the order of running.
+type Entries struct {
+	Commands       []Command
+	Middleware     []Handler
+	Authenticators []Authenticator
+	Observers      []Observer
+	// Authenticating names the plugins behind Authenticators.
+	Authenticating map[string]bool
+}
+
+// Table is an immutable generation of everything that plugins offer. A run
+// holds the table it started with, so that it sees one consistent set of
+// plugins, and a plugin that was swapped out ends with the last run that
+// holds it.
+type Table struct {
+	Entries
+	commands map[string]*Command
+	refs     atomic.Int64
+	release  func()
+}
+
+// NewTable makes a table; release is called once, when the table was replaced
+// and the last run that holds it has ended.
+func NewTable(e Entries, release func()) *Table {
+	t := &Table{Entries: e, commands: make(map[string]*Command, len(e.Commands)), release: release}
+	for i := range e.Commands {
+		t.commands[e.Commands[i].Name] = &e.Commands[i]
+	}
+	t.refs.Store(1)
+	return t
+}
+
+// acquire adds a holder; it fails once the last one has gone.
+func (t *Table) acquire() bool {
+	for {
+		n := t.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if t.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Release ends a hold.
+func (t *Table) Release() {
+	if t.refs.Add(-1) == 0 && t.release != nil {
+		t.release()
+	}
+}

@@ -1,0 +1,143 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Tick is the resolution of a Wheel.
+const Tick = 50 * time.Millisecond
+
+const wheelSlots = 1024 // a bit over 51 s a turn; later timers stay for more turns
+
+// Wheel runs many coarse timers on one goroutine: a session's liveness costs a
+// list entry instead of a runtime timer. Timers fire up to one Tick late,
+// never early. It is safe for concurrent use.
+type Wheel struct {
+	mu    sync.Mutex
+	slots [wheelSlots]Timer // list heads
+	due   Timer             // list head of those whose Fire comes next
+	start time.Time         // the beginning of tick 0; zero until Run
+	now   int64             // the last tick gone through
+}
+
+// Timer is an entry of a Wheel. The zero value is not scheduled; Fire must be
+// set before the first Schedule and must not block.
+type Timer struct {
+	Fire       func()
+	next, prev *Timer
+	at         int64
+}
+
+// NewWheel makes a wheel that turns while Run runs.
+func NewWheel() *Wheel {
+	w := &Wheel{}
+	for i := range w.slots {
+		w.slots[i].empty()
+	}
+	w.due.empty()
+	return w
+}
+
+// Run turns the wheel until ctx is done. A process that was late goes through
+// the ticks it missed, one by one.
+func (w *Wheel) Run(ctx context.Context) {
+	w.mu.Lock()
+	w.start = time.Now().Add(-time.Duration(w.now) * Tick)
+	w.mu.Unlock()
+	ticker := time.NewTicker(Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			for w.advance() {
+				for t := w.pop(); t != nil; t = w.pop() {
+					t.Fire()
+				}
+			}
+		}
+	}
+}
+
+// clock returns the tick that the time is in; the lock is held.
+func (w *Wheel) clock() int64 {
+	if w.start.IsZero() {
+		return w.now
+	}
+	return max(w.now, int64(time.Since(w.start)/Tick))
+}
+
+// advance goes on by one tick, collects what it brings, and reports whether
+// there was one to go.
+func (w *Wheel) advance() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now >= w.clock() {
+		return false
+	}
+	w.now++
+	head := &w.slots[w.now%wheelSlots]
+	for t := head.next; t != head; {
+		next := t.next
+		if t.at <= w.now {
+			t.unlink()
+			t.link(&w.due)
+		}
+		t = next
+	}
+	return true
+}
+
+// pop takes a due timer off the list, nil where there is none. Until then it
+// can still be stopped or put off.
+func (w *Wheel) pop() *Timer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.due.next
+	if t == &w.due {
+		return nil
+	}
+	t.unlink()
+	return t
+}
+
+// Schedule makes t fire once after d, instead of whenever it was due before.
+func (w *Wheel) Schedule(t *Timer, d time.Duration) {
+	ticks := max(0, int64((d+Tick-1)/Tick))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.next != nil {
+		t.unlink()
+	}
+	// From the clock, not from now: a wheel that is late must not take the
+	// time it lost for time that has passed since. And the current tick has
+	// partly passed.
+	t.at = w.clock() + ticks + 1
+	t.link(&w.slots[t.at%wheelSlots])
+}
+
+// Stop keeps t from firing; a Fire that has begun goes on.
+func (w *Wheel) Stop(t *Timer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.next != nil {
+		t.unlink()
+	}
+}
+
+func (t *Timer) empty() { t.next, t.prev = t, t }
+
+// link puts t at the end of the list under head.
+func (t *Timer) link(head *Timer) {
+	t.prev, t.next = head.prev, head
+	head.prev.next = t
+	head.prev = t
+}
+
+func (t *Timer) unlink() {
+	t.prev.next, t.next.prev = t.next, t.prev
+	t.next, t.prev = nil, nil
+}

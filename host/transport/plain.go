@@ -1,0 +1,104 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// plainServer serves the requests that are no WebSocket handshake with
+// net/http, on connections whose head has been read already. They close after
+// one response: a later handshake on a kept connection would reach net/http
+// and not the upgrader.
+type plainServer struct {
+	http  *http.Server
+	queue *handed
+}
+
+func newPlainServer(handler http.Handler, o Options, log *slog.Logger) *plainServer {
+	p := &plainServer{
+		queue: &handed{conns: make(chan net.Conn), done: make(chan struct{})},
+		http: &http.Server{
+			Handler:           handler,
+			ReadHeaderTimeout: o.HandshakeTimeout,
+			ReadTimeout:       o.HandshakeTimeout,
+			WriteTimeout:      time.Minute,
+			MaxHeaderBytes:    o.HeaderSize,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}
+	p.http.SetKeepAlivesEnabled(false)
+	return p
+}
+
+func (p *plainServer) serve() { _ = p.http.Serve(p.queue) }
+
+// give hands over a connection with the bytes that were read from it.
+func (p *plainServer) give(conn net.Conn, head []byte) {
+	select {
+	case p.queue.conns <- &replayed{Conn: conn, head: head}:
+	case <-p.queue.done:
+		_ = conn.Close()
+	}
+}
+
+func (p *plainServer) shutdown(ctx context.Context) {
+	if err := p.http.Shutdown(ctx); err != nil {
+		_ = p.http.Close()
+	}
+}
+
+// handed is a listener whose connections are given to it.
+type handed struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+// Accept implements net.Listener.
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *handed) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+// Addr implements net.Listener; no one asks.
+func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }
+
+// replayed is a connection that first reads what was already read from it.
+type replayed struct {
+	net.Conn
+	head []byte
+}
+
+// Read implements net.Conn.
+func (r *replayed) Read(p []byte) (int, error) {
+	if len(r.head) > 0 {
+		n := copy(p, r.head)
+		r.head = r.head[n:]
+		return n, nil
+	}
+	return r.Conn.Read(p)
+}
+
+var _ io.Reader = (*replayed)(nil)
+
+// isTemporary reports whether accepting may work again in a moment.
+func isTemporary(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && (ne.Timeout() || isExhausted(err))
+}

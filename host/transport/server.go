@@ -1,0 +1,188 @@
+// Package transport takes WebSocket connections from a listener to sessions
+// and their frames to the command router: upgrade, read loop, frame parser,
+// and the plain HTTP that shares the port.
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/hub"
+)
+
+// Options are what a Server can be told. Every bound must be positive.
+type Options struct {
+	// HandshakeTimeout bounds everything from accept to the response.
+	HandshakeTimeout time.Duration
+	// HeaderSize is the most bytes of a request's head.
+	HeaderSize int
+	// AllowOrigin decides on the Origin header of a browser's handshake; host
+	// is the Host header.
+	AllowOrigin func(origin, host string) bool
+	// RequiredAuth names plugins without which no handshake succeeds.
+	RequiredAuth []string
+	// MessageSize is the most bytes of a message over all its fragments.
+	MessageSize int
+	// BadFrames is how many frames that are no command a session may send.
+	BadFrames int
+	// CommandsInFlight is how many commands of a session may run or wait.
+	CommandsInFlight int
+	// ReplySize is the most bytes of a reply's payload.
+	ReplySize int
+	// AssignID lists the prefixes under which a client without subprotocol
+	// gets its connection id: "mesh", "rt".
+	AssignID []string
+}
+
+// Metrics are a Server's counters.
+type Metrics struct {
+	// Refused counts handshakes that were answered with a status other than
+	// 101; BadFrames frames that were no command.
+	Refused, BadFrames uint64
+}
+
+type counters struct{ refused, badFrames atomic.Uint64 }
+
+// Server serves WebSocket sessions and, for every other request, an HTTP
+// handler, on one listener.
+type Server struct {
+	options Options
+	hub     *hub.Hub
+	router  *command.Router
+	log     *slog.Logger
+	plain   *plainServer
+	metrics counters
+
+	// base is the context of every command and hook; it ends when a shutdown
+	// stops waiting.
+	base context.Context
+	stop context.CancelFunc
+
+	mu          sync.Mutex
+	connections map[*connection]struct{}
+	draining    bool
+	work        sync.WaitGroup // handshakes and connections
+	handshakes  atomic.Int64
+}
+
+// New makes a server; plain answers the requests that are no WebSocket
+// handshake.
+func New(options Options, h *hub.Hub, router *command.Router, plain http.Handler, log *slog.Logger) *Server {
+	base, stop := context.WithCancel(context.Background())
+	return &Server{
+		options: options, hub: h, router: router, log: log,
+		plain:       newPlainServer(plain, options, log),
+		base:        base,
+		stop:        stop,
+		connections: make(map[*connection]struct{}),
+	}
+}
+
+// Metrics returns the counters.
+func (s *Server) Metrics() Metrics {
+	return Metrics{Refused: s.metrics.refused.Load(), BadFrames: s.metrics.badFrames.Load()}
+}
+
+// Serve accepts connections until the listener is closed, by Shutdown or by
+// its owner, and returns nil then.
+func (s *Server) Serve(l net.Listener) error {
+	s.work.Go(s.plain.serve)
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			s.accept(conn)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case isTemporary(err):
+			s.log.Warn("accept failed, trying again", "error", err)
+			time.Sleep(acceptPause)
+		default:
+			return err
+		}
+	}
+}
+
+// acceptPause is how long accepting rests when the process is out of file
+// descriptors.
+const acceptPause = 50 * time.Millisecond
+
+// maxHandshakes bounds the handshakes under way, and with them what clients
+// that have not said who they are can occupy.
+const maxHandshakes = 4096
+
+func (s *Server) accept(conn net.Conn) {
+	if s.handshakes.Add(1) > maxHandshakes {
+		s.handshakes.Add(-1)
+		s.metrics.refused.Add(1)
+		_ = conn.Close()
+		return
+	}
+	s.work.Go(func() {
+		defer s.handshakes.Add(-1)
+		s.handshake(conn)
+	})
+}
+
+// start begins a session's life on a goroutine of its own: the handshake has
+// grown this one's stack. It fails while the server is draining.
+func (s *Server) start(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.connections[c] = struct{}{}
+	s.work.Add(1) // until forget, by whichever goroutine has the turn then
+	go func() {
+		c.observe(func(ctx context.Context, o command.Observer) { o.Connected(ctx, c.session) })
+		c.read()
+	}()
+	return true
+}
+
+func (s *Server) forget(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.connections, c)
+	s.work.Done()
+}
+
+// Shutdown drains the sessions: the listener must be closed already. Commands
+// in flight finish, then each session closes with 1001. When ctx ends first,
+// what is left is cut off. It returns once every session has ended.
+func (s *Server) Shutdown(ctx context.Context) {
+	s.mu.Lock()
+	s.draining = true
+	for c := range s.connections {
+		c.drain()
+	}
+	s.mu.Unlock()
+	s.plain.shutdown(ctx)
+	done := make(chan struct{})
+	go func() { s.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.cut()
+		<-done
+	}
+	s.stop()
+}
+
+// cut ends everything that has not drained in time.
+func (s *Server) cut() {
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.connections {
+		_ = c.conn.Close()
+	}
+}
