@@ -1,0 +1,224 @@
+package host
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Config is everything a Server can be told. Start from Default, change
+// fields, and give it to New, which refuses what Validate refuses. The toml
+// tags are the names of the keys in config.toml, in the MESH_ environment
+// variables and in the errors of Validate.
+//
+// A Config is plain data: it may be copied, but not changed while a Server
+// uses it, since copies share slices and maps.
+type Config struct {
+	// Listen is the TCP address, "host:port", that serves WebSocket clients
+	// and, beside them, /healthz, /readyz and the demo page. An empty host is
+	// every interface, port 0 a free port. Default ":8080".
+	Listen string `toml:"listen"`
+
+	Admin     AdminConfig     `toml:"admin"`
+	Log       LogConfig       `toml:"log"`
+	Shutdown  ShutdownConfig  `toml:"shutdown"`
+	Demo      DemoConfig      `toml:"demo"`
+	Handshake HandshakeConfig `toml:"handshake"`
+	Auth      AuthConfig      `toml:"auth"`
+	Limits    LimitsConfig    `toml:"limits"`
+	Liveness  LivenessConfig  `toml:"liveness"`
+	Protocol  ProtocolConfig  `toml:"protocol"`
+	Plugins   PluginsConfig   `toml:"plugins"`
+}
+
+// AdminConfig is the operator's side: the admin API.
+type AdminConfig struct {
+	// Listen is the TCP address, "host:port", of the admin API, which has no
+	// authentication of its own: keep it on loopback or behind something that
+	// has. Port 0 is a free port. Default "127.0.0.1:8081".
+	Listen string `toml:"listen"`
+}
+
+// LogConfig says what mesh-host writes to stderr. Only the command reads it;
+// a program that embeds a Server gives New a logger of its own.
+type LogConfig struct {
+	// Level is the least severe level written: "debug", "info", "warn" or
+	// "error". Default "info".
+	Level string `toml:"level"`
+	// Format is "text" (key=value) or "json", one record a line. Default
+	// "text".
+	Format string `toml:"format"`
+}
+
+// ShutdownConfig is the way down.
+type ShutdownConfig struct {
+	// Grace is how long a stopping Server lets running commands finish and
+	// clients take what is queued for them; then it closes what is left. 0
+	// closes at once. Default 10s.
+	Grace time.Duration `toml:"grace"`
+}
+
+// DemoConfig is the page at "/".
+type DemoConfig struct {
+	// Enabled serves a page that connects from the browser, lists the loaded
+	// plugins' commands and calls them. It shows the names of all commands to
+	// anyone: not for production. Default false.
+	Enabled bool `toml:"enabled"`
+}
+
+// HandshakeConfig bounds a client before it is a session.
+type HandshakeConfig struct {
+	// Timeout is for the whole handshake: from the accepted connection over
+	// the request head and the authenticate hooks to the written response.
+	// Above 0. Default 10s.
+	Timeout time.Duration `toml:"timeout"`
+	// HeaderSize bounds the request line and all headers together, in bytes,
+	// 1 KiB to 1 MiB. A larger head is answered 431. Default 16 KiB.
+	HeaderSize Size `toml:"header_size"`
+	// Origins are the pages whose scripts may connect: exact origins
+	// ("https://app.example.com"), every subdomain ("https://*.example.com",
+	// which is not example.com itself), or "*", any page. Empty is the same
+	// origin only. A request without an Origin header, which no browser sends,
+	// passes. Default ["*"].
+	Origins []string `toml:"origins"`
+}
+
+// AuthConfig is about who may connect.
+type AuthConfig struct {
+	// Require names plugins without which nobody gets in: while one of them is
+	// missing, or its authenticate hook fails, handshakes answer 503. Default
+	// none.
+	Require []string `toml:"require"`
+}
+
+// LimitsConfig bounds what clients can make the server hold. Sizes are at
+// most 1 GiB.
+type LimitsConfig struct {
+	// MessageSize bounds one message from a client, in bytes, over all its
+	// fragments; a larger one closes the session with 1009. At least 1.
+	// Default 64 KiB.
+	MessageSize Size `toml:"message_size"`
+	// BadFrames is how many messages that are no JSON object, or carry no
+	// command, a session may send; one more closes it with 1008. At least 0.
+	// Default 16.
+	BadFrames int `toml:"bad_frames"`
+	// CommandsInFlight bounds the running and queued commands of a session, 1
+	// to 65536; at the bound the server stops reading its socket. Default 16.
+	CommandsInFlight int `toml:"commands_in_flight"`
+	// Outbox bounds the pushes waiting for one client, in bytes; a reader so
+	// slow that it overflows is closed with 4100. A single frame is always
+	// taken into an empty outbox. At least 1. Default 1 MiB.
+	Outbox Size `toml:"outbox"`
+	// ReplySize bounds one reply, in bytes; a larger one becomes an ETOOLARGE
+	// error. At least 1. Default 4 MiB.
+	ReplySize Size `toml:"reply_size"`
+	// MetadataSize bounds the metadata of one connection, in bytes of JSON. At
+	// least 2. Default 64 KiB.
+	MetadataSize Size `toml:"metadata_size"`
+	// Connections bounds the open client connections, handshakes included; a
+	// further one is answered 503. At least 1. Default 100000.
+	Connections int `toml:"connections"`
+}
+
+// LivenessConfig finds clients that are gone without having said so. The
+// intervals are 0, which turns off, or at least 10ms.
+type LivenessConfig struct {
+	// PingInterval is the time between two pings. Default 30s.
+	PingInterval time.Duration `toml:"ping_interval"`
+	// LatencyInterval is the time between two latency measurements. Default
+	// 5s.
+	LatencyInterval time.Duration `toml:"latency_interval"`
+	// MaxMissedPongs is how many pings in a row may stay unanswered; the tick
+	// that finds more closes the session with 4101. At least 0. Default 1.
+	MaxMissedPongs int `toml:"max_missed_pongs"`
+	// CloseTimeout is how long a client has to answer a close frame before its
+	// connection is cut. Above 0. Default 2s.
+	CloseTimeout time.Duration `toml:"close_timeout"`
+}
+
+// ProtocolConfig is about the frames themselves.
+type ProtocolConfig struct {
+	// AssignID lists the dialects, "mesh" and "rt", in which a client that
+	// offers no subprotocol is told its id: one frame each, in this order.
+	// Empty for clients that want none. Default ["mesh", "rt"].
+	AssignID []string `toml:"assign_id"`
+}
+
+// CacheOff is the PluginsConfig.CacheDir that keeps no compiled code on disk.
+const CacheOff = "off"
+
+// PluginsConfig says where plugins are and what each may use.
+type PluginsConfig struct {
+	// Dir is the folder whose *.wasm files are the plugins, relative to the
+	// working directory. It is watched: files may come, change and go while
+	// the server runs. Default "./plugins".
+	Dir string `toml:"dir"`
+	// CacheDir keeps compiled plugins from one start to the next, so that
+	// loading takes milliseconds. "" is the folder mesh-host in the user's
+	// cache folder, CacheOff none. Default "".
+	CacheDir string `toml:"cache_dir"`
+	// Settle is how long a plugin file must stay unchanged before it is
+	// loaded, so that a file being written is not. 0 to 1m. Default 100ms.
+	Settle time.Duration `toml:"settle"`
+	// Defaults are the limits of every plugin not in Named. Its Config must be
+	// empty: settings belong to one plugin.
+	Defaults PluginConfig `toml:"defaults"`
+	// Named holds the limits and settings of single plugins by name, each
+	// complete: start from a copy of Defaults. A name is 1 to 64 letters,
+	// digits, '-' and '_'; "dir", "cache_dir", "settle" and "defaults" are
+	// reserved, because they are keys of the same table in config.toml.
+	Named map[string]PluginConfig `toml:"-"`
+}
+
+// For returns the limits and settings of the plugin called name: those of
+// Named, or else Defaults.
+func (c PluginsConfig) For(name string) PluginConfig {
+	if p, ok := c.Named[name]; ok {
+		return p
+	}
+	return c.Defaults
+}
+
+// PluginMode says how a plugin's instances are kept.
+type PluginMode string
+
+const (
+	// PluginPool runs calls side by side in up to PluginConfig.Instances
+	// anonymous instances: a plugin's globals are not shared.
+	PluginPool PluginMode = "pool"
+	// PluginSingle runs calls one after another in one instance, whose memory
+	// lasts until it fails or the plugin is swapped.
+	PluginSingle PluginMode = "single"
+)
+
+// PluginConfig is what one plugin may use.
+type PluginConfig struct {
+	// Deadline bounds one call into the plugin, waiting for host calls
+	// included; a plugin that passes it is stopped and its caller gets
+	// ETIMEOUT. Above 0. Default 2s.
+	Deadline time.Duration `toml:"deadline"`
+	// Memory bounds the linear memory of one instance, in bytes: a multiple of
+	// 64 KiB, the WebAssembly page, up to 4 GiB. Default 16 MiB.
+	Memory Size `toml:"memory"`
+	// Instances bounds the instances of a plugin in mode PluginPool, and so
+	// the calls that run at once; they are made as they are needed. 1 to
+	// 10000. Default 16.
+	Instances int `toml:"instances"`
+	// Mode is PluginPool or PluginSingle. Default PluginPool.
+	Mode PluginMode `toml:"mode"`
+	// Output bounds what one call returns, in bytes, 1 to 1 GiB. Default 4
+	// MiB.
+	Output Size `toml:"output"`
+	// LogRate bounds the lines a plugin logs, stdout and stderr included, in
+	// lines a second; what is over is counted and dropped. 0 drops all.
+	// Default 100.
+	LogRate int `toml:"log_rate"`
+	// KVSize bounds the plugin's keys and values together, in bytes, up to 1
+	// TiB. 0 allows none. Default 16 MiB.
+	KVSize Size `toml:"kv_size"`
+	// Order, if not nil, replaces the order that the plugin registers: global
+	// middleware and authenticate hooks of lower order run first. Default nil.
+	Order *int `toml:"order"`
+	// Config is the plugin's own settings, a JSON object; nil reads as {}. The
+	// plugin can read it from mesh_register on. Default nil.
+	Config json.RawMessage `toml:"-"`
+}

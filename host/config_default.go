@@ -1,0 +1,49 @@
+package host
+
+import "time"
+
+// Default returns the configuration of an empty config.toml. Each call
+// returns its own slices.
+func Default() Config {
+	return Config{
+		Listen:   ":8080",
+		Admin:    AdminConfig{Listen: "127.0.0.1:8081"},
+		Log:      LogConfig{Level: "info", Format: "text"},
+		Shutdown: ShutdownConfig{Grace: 10 * time.Second},
+		Handshake: HandshakeConfig{
+			Timeout:    10 * time.Second,
+			HeaderSize: 16 * KiB,
+			Origins:    []string{"*"},
+		},
+		Auth: AuthConfig{Require: []string{}},
+		Limits: LimitsConfig{
+			MessageSize:      64 * KiB,
+			BadFrames:        16,
+			CommandsInFlight: 16,
+			Outbox:           1 * MiB,
+			ReplySize:        4 * MiB,
+			MetadataSize:     64 * KiB,
+			Connections:      100_000,
+		},
+		Liveness: LivenessConfig{
+			PingInterval:    30 * time.Second,
+			LatencyInterval: 5 * time.Second,
+			MaxMissedPongs:  1,
+			CloseTimeout:    2 * time.Second,
+		},
+		Protocol: ProtocolConfig{AssignID: []string{"mesh", "rt"}},
+		Plugins: PluginsConfig{
+			Dir:    "./plugins",
+			Settle: 100 * time.Millisecond,
+			Defaults: PluginConfig{
+				Deadline:  2 * time.Second,
+				Memory:    16 * MiB,
+				Instances: 16,
+				Mode:      PluginPool,
+				Output:    4 * MiB,
+				LogRate:   100,
+				KVSize:    16 * MiB,
+			},
+		},
+	}
+}

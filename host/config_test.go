@@ -1,0 +1,338 @@
+package host_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host"
+)
+
+func TestDefaultIsValid(t *testing.T) {
+	t.Parallel()
+	c := host.Default()
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDefaultSharesNothing(t *testing.T) {
+	t.Parallel()
+	a, b := host.Default(), host.Default()
+	a.Handshake.Origins[0], a.Protocol.AssignID[0] = "https://changed.example", "rt"
+	if b.Handshake.Origins[0] != "*" || b.Protocol.AssignID[0] != "mesh" {
+		t.Error("a change in one default configuration shows in another")
+	}
+}
+
+// problemsOf returns the texts of Validate's errors, which must all be
+// *KeyError.
+func problemsOf(t *testing.T, c host.Config) []string {
+	t.Helper()
+	err := c.Validate()
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%v is not joined", err)
+	}
+	var texts []string
+	for _, err := range joined.Unwrap() {
+		var k *host.KeyError
+		if !errors.As(err, &k) || k.Key == "" || k.Problem == "" {
+			t.Errorf("%v names no key", err)
+		}
+		texts = append(texts, err.Error())
+	}
+	return texts
+}
+
+func TestValidateRefuses(t *testing.T) {
+	t.Parallel()
+	plugin := func(name string, change func(*host.PluginConfig)) func(*host.Config) {
+		return func(c *host.Config) {
+			p := c.Plugins.Defaults
+			change(&p)
+			c.Plugins.Named = map[string]host.PluginConfig{name: p}
+		}
+	}
+	unchanged := func(*host.PluginConfig) {}
+	tests := []struct {
+		name   string
+		change func(*host.Config)
+		want   string
+	}{
+		{"listen without port", func(c *host.Config) { c.Listen = "localhost" }, `listen: "localhost" is no address`},
+		{"listen empty", func(c *host.Config) { c.Listen = "" }, `listen: "" is no address`},
+		{"listen port too large", func(c *host.Config) { c.Listen = ":65536" }, `listen: ":65536" has no valid port`},
+		{"listen named port", func(c *host.Config) { c.Listen = ":http" }, `listen: ":http" has no valid port`},
+		{"admin port negative", func(c *host.Config) { c.Admin.Listen = "[::1]:-1" }, "admin.listen: "},
+		{"one address for both", func(c *host.Config) { c.Admin.Listen = c.Listen }, "admin.listen: \":8080\" is the address of listen too"},
+		{"log level", func(c *host.Config) { c.Log.Level = "INFO" }, `log.level: "INFO" is not known: one of "debug", "info", "warn", "error"`},
+		{"log format", func(c *host.Config) { c.Log.Format = "xml" }, `log.format: "xml" is not known: one of "text", "json"`},
+		{"grace negative", func(c *host.Config) { c.Shutdown.Grace = -time.Second }, "shutdown.grace: -1s is negative"},
+		{"handshake timeout 0", func(c *host.Config) { c.Handshake.Timeout = 0 }, "handshake.timeout: it must be above 0"},
+		{"handshake timeout negative", func(c *host.Config) { c.Handshake.Timeout = -1 }, "handshake.timeout: -1ns is negative"},
+		{"header size small", func(c *host.Config) { c.Handshake.HeaderSize = 100 }, "handshake.header_size: 100 is too small: at least 1KiB"},
+		{"header size large", func(c *host.Config) { c.Handshake.HeaderSize = host.GiB }, "handshake.header_size: 1GiB is too large: at most 1MiB"},
+		{"required plugin's name", func(c *host.Config) { c.Auth.Require = []string{"a b"} }, `auth.require: "a b" is no plugin name`},
+		{"required plugin reserved", func(c *host.Config) { c.Auth.Require = []string{"dir"} }, `auth.require: "dir" cannot be a plugin's name`},
+		{"message size 0", func(c *host.Config) { c.Limits.MessageSize = 0 }, "limits.message_size: 0 is too small: at least 1"},
+		{"message size negative", func(c *host.Config) { c.Limits.MessageSize = -host.KiB }, "limits.message_size: -1KiB is too small"},
+		{"message size large", func(c *host.Config) { c.Limits.MessageSize = 2 * host.GiB }, "limits.message_size: 2GiB is too large: at most 1GiB"},
+		{"bad frames negative", func(c *host.Config) { c.Limits.BadFrames = -1 }, "limits.bad_frames: -1 is too small: at least 0"},
+		{"no commands", func(c *host.Config) { c.Limits.CommandsInFlight = 0 }, "limits.commands_in_flight: 0 is too small: at least 1"},
+		{"too many commands", func(c *host.Config) { c.Limits.CommandsInFlight = 65_537 }, "limits.commands_in_flight: 65537 is too large: at most 65536"},
+		{"outbox 0", func(c *host.Config) { c.Limits.Outbox = 0 }, "limits.outbox: "},
+		{"reply size 0", func(c *host.Config) { c.Limits.ReplySize = 0 }, "limits.reply_size: "},
+		{"metadata size 1", func(c *host.Config) { c.Limits.MetadataSize = 1 }, "limits.metadata_size: "},
+		{"no connections", func(c *host.Config) { c.Limits.Connections = 0 }, "limits.connections: "},
+		{"ping interval tiny", func(c *host.Config) { c.Liveness.PingInterval = time.Millisecond }, "liveness.ping_interval: 1ms is too short: at least 10ms, or 0"},
+		{"latency interval negative", func(c *host.Config) { c.Liveness.LatencyInterval = -1 }, "liveness.latency_interval: "},
+		{"missed pongs negative", func(c *host.Config) { c.Liveness.MaxMissedPongs = -1 }, "liveness.max_missed_pongs: "},
+		{"close timeout 0", func(c *host.Config) { c.Liveness.CloseTimeout = 0 }, "liveness.close_timeout: "},
+		{"unknown dialect", func(c *host.Config) { c.Protocol.AssignID = []string{"mesh", "rx"} }, `protocol.assign_id: "rx" is not known: one of "mesh", "rt"`},
+		{"dialect twice", func(c *host.Config) { c.Protocol.AssignID = []string{"rt", "rt"} }, `protocol.assign_id: "rt" is listed twice`},
+		{"no plugin folder", func(c *host.Config) { c.Plugins.Dir = "" }, "plugins.dir: it is empty"},
+		{"settle negative", func(c *host.Config) { c.Plugins.Settle = -1 }, "plugins.settle: "},
+		{"settle long", func(c *host.Config) { c.Plugins.Settle = time.Hour }, "plugins.settle: 1h0m0s is too long"},
+		{"settings for all", func(c *host.Config) { c.Plugins.Defaults.Config = []byte("{}") }, "plugins.defaults.config: "},
+		{"bad default", func(c *host.Config) { c.Plugins.Defaults.Mode = "" }, `plugins.defaults.mode: "" is not known: one of "pool", "single"`},
+		{"plugin named with a dot", plugin("a.b", unchanged), `plugins.a.b: "a.b" is no plugin name`},
+		{"plugin named with 65 bytes", plugin(strings.Repeat("x", 65), unchanged), "is no plugin name"},
+		{"plugin named defaults", plugin("defaults", unchanged), `plugins.defaults: "defaults" cannot be a plugin's name: plugins.defaults is a key of its own`},
+		{"plugin named settle", plugin("settle", unchanged), `plugins.settle: "settle" cannot be`},
+		{"deadline 0", plugin("p", func(p *host.PluginConfig) { p.Deadline = 0 }), "plugins.p.deadline: it must be above 0"},
+		{"memory small", plugin("p", func(p *host.PluginConfig) { p.Memory = 1000 }), "plugins.p.memory: 1000 is too small: at least 64KiB"},
+		{"memory in half pages", plugin("p", func(p *host.PluginConfig) { p.Memory = 96 * host.KiB }), "plugins.p.memory: 96KiB is not a multiple of 64KiB"},
+		{"memory large", plugin("p", func(p *host.PluginConfig) { p.Memory = 5 * host.GiB }), "plugins.p.memory: 5GiB is too large: at most 4GiB"},
+		{"no instances", plugin("p", func(p *host.PluginConfig) { p.Instances = 0 }), "plugins.p.instances: "},
+		{"many instances", plugin("p", func(p *host.PluginConfig) { p.Instances = 10_001 }), "plugins.p.instances: 10001 is too large"},
+		{"mode", plugin("p", func(p *host.PluginConfig) { p.Mode = "solo" }), `plugins.p.mode: "solo" is not known`},
+		{"output 0", plugin("p", func(p *host.PluginConfig) { p.Output = 0 }), "plugins.p.output: "},
+		{"log rate negative", plugin("p", func(p *host.PluginConfig) { p.LogRate = -1 }), "plugins.p.log_rate: "},
+		{"kv size negative", plugin("p", func(p *host.PluginConfig) { p.KVSize = -1 }), "plugins.p.kv_size: "},
+		{"settings no object", plugin("p", func(p *host.PluginConfig) { p.Config = []byte("[1]") }), "plugins.p.config: it is not a JSON object"},
+		{"settings broken", plugin("p", func(p *host.PluginConfig) { p.Config = []byte(`{"a":`) }), "plugins.p.config: it is not a JSON object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := host.Default()
+			tt.change(&c)
+			got := problemsOf(t, c)
+			if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+				t.Errorf("Validate() = %q, want one problem with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestValidateAllows(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*host.Config){
+		"free ports":              func(c *host.Config) { c.Listen, c.Admin.Listen = ":0", ":0" },
+		"IPv6":                    func(c *host.Config) { c.Listen = "[::1]:80" },
+		"no pings":                func(c *host.Config) { c.Liveness.PingInterval = 0 },
+		"no latency measurements": func(c *host.Config) { c.Liveness.LatencyInterval = 0 },
+		"no grace":                func(c *host.Config) { c.Shutdown.Grace = 0 },
+		"no settling":             func(c *host.Config) { c.Plugins.Settle = 0 },
+		"no bad frame":            func(c *host.Config) { c.Limits.BadFrames = 0 },
+		"no origins":              func(c *host.Config) { c.Handshake.Origins = nil },
+		"no dialects":             func(c *host.Config) { c.Protocol.AssignID = nil },
+		"no cache":                func(c *host.Config) { c.Plugins.CacheDir = host.CacheOff },
+		"no logs, no kv":          func(c *host.Config) { c.Plugins.Defaults.LogRate, c.Plugins.Defaults.KVSize = 0, 0 },
+		"all of memory":           func(c *host.Config) { c.Plugins.Defaults.Memory = 4 * host.GiB },
+		"a plugin": func(c *host.Config) {
+			p := c.Plugins.Defaults
+			p.Config = json.RawMessage(" {}")
+			c.Plugins.Named = map[string]host.PluginConfig{"My-plugin_2": p}
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := host.Default()
+			change(&c)
+			if err := c.Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	got := problemsOf(t, host.Config{Protocol: host.ProtocolConfig{AssignID: []string{"x", "y"}}})
+	var keys []string
+	for _, text := range got {
+		key, _, _ := strings.Cut(text, ":")
+		keys = append(keys, key)
+	}
+	want := "listen admin.listen admin.listen log.level log.format handshake.timeout handshake.header_size " +
+		"limits.message_size limits.commands_in_flight limits.outbox limits.reply_size limits.metadata_size limits.connections " +
+		"liveness.close_timeout protocol.assign_id protocol.assign_id plugins.dir " +
+		"plugins.defaults.deadline plugins.defaults.memory plugins.defaults.instances plugins.defaults.mode plugins.defaults.output"
+	if strings.Join(keys, " ") != want {
+		t.Errorf("Validate() names\n%s, want\n%s", strings.Join(keys, " "), want)
+	}
+}
+
+func TestBadDefaultIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	c := host.Default()
+	c.Plugins.Defaults.Memory = 1
+	own := c.Plugins.Defaults
+	own.Memory = 2
+	c.Plugins.Named = map[string]host.PluginConfig{"heir": c.Plugins.Defaults, "own": own}
+	got := problemsOf(t, c)
+	want := []string{
+		"plugins.defaults.memory: 1 is too small: at least 64KiB",
+		"plugins.own.memory: 2 is too small: at least 64KiB",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("Validate() = %q, want %q", got, want)
+	}
+}
+
+func TestValidateOrigins(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		origin string
+		want   string // part of the problem, "" for none
+	}{
+		{"*", ""},
+		{"https://app.example.com", ""},
+		{"https://*.example.com", ""},
+		{"http://localhost:3000", ""},
+		{"http://127.0.0.1", ""},
+		{"http://[::1]:8080", ""},
+		{"https://*.example.com:8443", ""},
+		{"capacitor://localhost", ""},
+		{"", "write"},
+		{"null", "write"},
+		{"example.com", "write"},
+		{"https://", "write"},
+		{"://example.com", "write"},
+		{"https://example.com/", "nothing behind it"},
+		{"https://example.com/app", "nothing behind it"},
+		{"https://example.com?x", "nothing behind it"},
+		{"https://example.com?", "nothing behind it"},
+		{"https://example.com#", "nothing behind it"},
+		{"https://user@example.com", "nothing behind it"},
+		{"https://Example.com", "lower case"},
+		{"https://bücher.example", "punycode"},
+		{"https://example.com ", "punycode"},
+		{"https://*", "stands alone"},
+		{"https://app.*.com", "stands alone"},
+		{"https://*.*.com", "stands alone"},
+		{"https://*example.com", "stands alone"},
+		{"https://*.", "not scheme://host"},
+		{"*://example.com", "not scheme://host"},
+		{"https://example.com:", "port is missing"},
+		{"https://example.com:0", "not a port"},
+		{"https://example.com:65536", "not a port"},
+		{"https://example.com:*", "not scheme://host"},
+		{"https://example.com:443", "default port"},
+		{"http://example.com:80", "default port"},
+		{"http://example.com:443", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.origin, func(t *testing.T) {
+			t.Parallel()
+			c := host.Default()
+			c.Handshake.Origins = []string{"*", tt.origin}
+			got := strings.Join(problemsOf(t, c), "\n")
+			switch {
+			case tt.want == "" && got != "":
+				t.Errorf("refused: %s", got)
+			case tt.want != "" && (!strings.HasPrefix(got, "handshake.origins: ") || !strings.Contains(got, tt.want)):
+				t.Errorf("Validate() = %q, want a problem with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestPluginsFor(t *testing.T) {
+	t.Parallel()
+	c := host.Default().Plugins
+	c.Named = map[string]host.PluginConfig{"auth": {Instances: 3}}
+	if got := c.For("auth").Instances; got != 3 {
+		t.Errorf("For(auth) has %d instances, want its own 3", got)
+	}
+	if got := c.For("Auth").Instances; got != 16 {
+		t.Errorf("For(Auth) has %d instances, want the default 16", got)
+	}
+}
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text    string
+		size    host.Size
+		written string // "" if as text
+	}{
+		{"0", 0, ""},
+		{"1", 1, ""},
+		{"1000", 1000, ""},
+		{"1023", 1023, ""},
+		{"1024", 1024, "1KiB"},
+		{"64KiB", 65_536, ""},
+		{"65KiB", 66_560, ""},
+		{"1024KiB", host.MiB, "1MiB"},
+		{"16MiB", 16 << 20, ""},
+		{"4GiB", 4 << 30, ""},
+		{"1TiB", host.TiB, ""},
+		{"-1KiB", -1024, ""},
+		{"-9223372036854775808", math.MinInt64, "-8388608TiB"},
+		{"8388607TiB", 8_388_607 << 40, ""},
+		{"0MiB", 0, "0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			t.Parallel()
+			var s host.Size
+			if err := s.UnmarshalText([]byte(tt.text)); err != nil || s != tt.size {
+				t.Fatalf("UnmarshalText = %d, %v, want %d", s, err, tt.size)
+			}
+			want := tt.written
+			if want == "" {
+				want = tt.text
+			}
+			if got, err := s.MarshalText(); err != nil || string(got) != want {
+				t.Errorf("MarshalText = %s, %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
+func TestSizeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", " ", "KiB", "1 KiB", "1KB", "1MB", "1M", "1kib", "1.5MiB", "0x10", "1e3", "1_000", "--1", "1KiBKiB",
+		"9223372036854775808", "8388608TiB", "-8388609TiB",
+	} {
+		s := host.Size(7)
+		if err := s.UnmarshalText([]byte(text)); err == nil || s != 7 {
+			t.Errorf("UnmarshalText(%q) = %d, %v, want an error and nothing changed", text, s, err)
+		}
+	}
+}
+
+func FuzzSize(f *testing.F) {
+	f.Add("64KiB")
+	f.Add("-8388608TiB")
+	f.Fuzz(func(t *testing.T, text string) {
+		var s, again host.Size
+		if s.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
+			t.Errorf("%q reads as %d, is written %q and reads as %d, %v", text, s, s, again, err)
+		}
+	})
+}

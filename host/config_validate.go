@@ -1,0 +1,225 @@
+package host
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// KeyError is one problem of a configuration.
+type KeyError struct {
+	// Key is the key as in config.toml: "limits.message_size",
+	// "plugins.auth.memory".
+	Key string
+	// Problem says what is wrong with its value and what is allowed.
+	Problem string
+}
+
+// Error is the key, a colon and the problem.
+func (e *KeyError) Error() string { return e.Key + ": " + e.Problem }
+
+// Validate checks every field and returns all problems joined by errors.Join,
+// each a *KeyError, in the order of the fields; nil if there is none. It
+// touches neither files nor the network.
+func (c *Config) Validate() error {
+	var p problems
+	p.listeners(c)
+	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	p.oneOf("log.format", c.Log.Format, "text", "json")
+	p.duration("shutdown.grace", c.Shutdown.Grace, 0)
+	p.duration("handshake.timeout", c.Handshake.Timeout, 1)
+	p.size("handshake.header_size", c.Handshake.HeaderSize, KiB, MiB)
+	p.origins("handshake.origins", c.Handshake.Origins)
+	for _, name := range c.Auth.Require {
+		p.pluginName("auth.require", name)
+	}
+	p.limits(&c.Limits)
+	p.liveness(&c.Liveness)
+	p.dialects("protocol.assign_id", c.Protocol.AssignID)
+	p.plugins(&c.Plugins)
+	return errors.Join(p.found...)
+}
+
+// problems collects what Validate finds.
+type problems struct{ found []error }
+
+func (p *problems) add(key, format string, args ...any) {
+	p.found = append(p.found, &KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) listeners(c *Config) {
+	p.address("listen", c.Listen)
+	p.address("admin.listen", c.Admin.Listen)
+	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
+		p.add("admin.listen", "%q is the address of listen too: the admin API needs its own", c.Listen)
+	}
+}
+
+func (p *problems) limits(l *LimitsConfig) {
+	p.size("limits.message_size", l.MessageSize, 1, GiB)
+	p.number("limits.bad_frames", l.BadFrames, 0, 0)
+	p.number("limits.commands_in_flight", l.CommandsInFlight, 1, 65_536)
+	p.size("limits.outbox", l.Outbox, 1, GiB)
+	p.size("limits.reply_size", l.ReplySize, 1, GiB)
+	p.size("limits.metadata_size", l.MetadataSize, 2, GiB)
+	p.number("limits.connections", l.Connections, 1, 0)
+}
+
+func (p *problems) liveness(l *LivenessConfig) {
+	p.interval("liveness.ping_interval", l.PingInterval)
+	p.interval("liveness.latency_interval", l.LatencyInterval)
+	p.number("liveness.max_missed_pongs", l.MaxMissedPongs, 0, 0)
+	p.duration("liveness.close_timeout", l.CloseTimeout, 1)
+}
+
+func (p *problems) plugins(c *PluginsConfig) {
+	if c.Dir == "" {
+		p.add("plugins.dir", `it is empty: name the folder of the plugins, "." for the working directory`)
+	}
+	p.duration("plugins.settle", c.Settle, 0)
+	if c.Settle > time.Minute {
+		p.add("plugins.settle", "%s is too long: at most 1m", c.Settle)
+	}
+	defaults := pluginProblems("plugins.defaults", &c.Defaults)
+	if len(c.Defaults.Config) > 0 {
+		p.add("plugins.defaults.config", "settings belong to one plugin: write [plugins.<name>.config]")
+	}
+	p.found = append(p.found, defaults...)
+	for _, name := range slices.Sorted(maps.Keys(c.Named)) {
+		named, key := c.Named[name], "plugins."+name
+		p.pluginName(key, name)
+		for _, err := range pluginProblems(key, &named) {
+			if !inherited(err, key, defaults) {
+				p.found = append(p.found, err)
+			}
+		}
+		p.settings(key+".config", named.Config)
+	}
+}
+
+// inherited tells whether err, of the section key, is one of defaults: a bad
+// default is reported once, not for every plugin that has it.
+func inherited(err error, key string, defaults []error) bool {
+	text := strings.TrimPrefix(err.Error(), key)
+	return slices.ContainsFunc(defaults, func(d error) bool {
+		return strings.TrimPrefix(d.Error(), "plugins.defaults") == text
+	})
+}
+
+// pluginProblems returns the problems of one section's limits.
+func pluginProblems(key string, c *PluginConfig) []error {
+	var p problems
+	p.duration(key+".deadline", c.Deadline, 1)
+	p.size(key+".memory", c.Memory, 64*KiB, 4*GiB)
+	if c.Memory >= 64*KiB && c.Memory%(64*KiB) != 0 {
+		p.add(key+".memory", "%s is not a multiple of 64KiB, the WebAssembly page", c.Memory)
+	}
+	p.number(key+".instances", c.Instances, 1, 10_000)
+	p.oneOf(key+".mode", string(c.Mode), string(PluginPool), string(PluginSingle))
+	p.size(key+".output", c.Output, 1, GiB)
+	p.number(key+".log_rate", c.LogRate, 0, 0)
+	p.size(key+".kv_size", c.KVSize, 0, TiB)
+	return p.found
+}
+
+var pluginName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// reservedNames are the keys that share a table with the plugins' sections.
+var reservedNames = []string{"dir", "cache_dir", "settle", "defaults"}
+
+func (p *problems) pluginName(key, name string) {
+	switch {
+	case !pluginName.MatchString(name):
+		p.add(key, "%q is no plugin name: 1 to 64 letters, digits, '-' and '_'", name)
+	case slices.Contains(reservedNames, name):
+		p.add(key, "%q cannot be a plugin's name: plugins.%s is a key of its own", name, name)
+	}
+}
+
+func (p *problems) settings(key string, config json.RawMessage) {
+	if len(config) == 0 {
+		return
+	}
+	if !json.Valid(config) || !bytes.HasPrefix(bytes.TrimLeft(config, " \t\r\n"), []byte("{")) {
+		p.add(key, "it is not a JSON object")
+	}
+}
+
+func (p *problems) origins(key string, origins []string) {
+	for _, origin := range origins {
+		if problem := checkOrigin(origin); problem != "" {
+			p.add(key, "%q is no origin: %s", origin, problem)
+		}
+	}
+}
+
+func (p *problems) dialects(key string, dialects []string) {
+	for i, d := range dialects {
+		p.oneOf(key, d, "mesh", "rt")
+		if slices.Contains(dialects[:i], d) {
+			p.add(key, "%q is listed twice", d)
+		}
+	}
+}
+
+func (p *problems) address(key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		p.add(key, `%q is no address: write "host:port", or ":port" for every interface`, address)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		p.add(key, "%q has no valid port: 0 to 65535, where 0 is a free one", address)
+	}
+}
+
+func (p *problems) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		p.add(key, `%q is not known: one of "%s"`, value, strings.Join(allowed, `", "`))
+	}
+}
+
+func (p *problems) duration(key string, d, least time.Duration) {
+	switch {
+	case d >= least:
+	case d < 0:
+		p.add(key, "%s is negative", d)
+	default:
+		p.add(key, `it must be above 0, such as "2s"`)
+	}
+}
+
+// interval is a duration that is either off or long enough not to keep the
+// server busy with nothing but timers.
+func (p *problems) interval(key string, d time.Duration) {
+	if d != 0 && d < 10*time.Millisecond {
+		p.add(key, "%s is too short: at least 10ms, or 0 to turn it off", d)
+	}
+}
+
+// number checks least <= n <= most; most 0 is no bound.
+func (p *problems) number(key string, n, least, most int) {
+	switch {
+	case n < least:
+		p.add(key, "%d is too small: at least %d", n, least)
+	case most > 0 && n > most:
+		p.add(key, "%d is too large: at most %d", n, most)
+	}
+}
+
+func (p *problems) size(key string, s, least, most Size) {
+	switch {
+	case s < least:
+		p.add(key, "%s is too small: at least %s", s, least)
+	case s > most:
+		p.add(key, "%s is too large: at most %s", s, most)
+	}
+}
