@@ -67,7 +67,7 @@ func (c *Call) Reply(body []byte) {
 
 // Result is the reply's JSON text, nil where nothing was said (null).
 func (c *Call) Result() []byte {
-	if !c.replied {
+	if !c.replied || len(c.reply) == 0 {
 		return nil
 	}
 	return c.reply

@@ -25,7 +25,8 @@ var errUnavailable = &Refusal{Status: 503, Message: "authentication is not avail
 // Authenticate asks the authenticators in order: the first refusal wins, the
 // first identity stays. It is refused with 503 where one of them fails, or
 // where a plugin named in required is not loaded or has no authenticate hook,
-// so that deleting, breaking or replacing a guard never opens the door. The identity is nil for an anonymous session.
+// so that deleting, breaking or replacing a guard never opens the door. The
+// identity is nil for an anonymous session.
 func (r *Router) Authenticate(ctx context.Context, required []string, h *abi.Handshake) (*abi.Identity, *Refusal) {
 	t := r.Acquire()
 	defer t.Release()

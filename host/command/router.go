@@ -16,13 +16,19 @@ import (
 // Router finds and runs commands. It is safe for concurrent use.
 type Router struct {
 	table    atomic.Pointer[Table]
+	native   map[string]*Command
 	builtins map[string]*Command
 	log      *slog.Logger
 }
 
 // NewRouter makes a router with the built-in commands and an empty table.
-func NewRouter(log *slog.Logger) *Router {
-	r := &Router{builtins: builtins(), log: log}
+// native are commands of the program that embeds the server; a plugin's
+// command of the same name is hidden by one.
+func NewRouter(log *slog.Logger, native ...Command) *Router {
+	r := &Router{native: make(map[string]*Command), builtins: builtins(), log: log}
+	for i := range native {
+		r.native[native[i].Name] = &native[i]
+	}
 	r.table.Store(NewTable(Entries{}, nil))
 	return r
 }
@@ -43,10 +49,13 @@ func (r *Router) Acquire() *Table {
 }
 
 // Resolve finds a command by the name that a client sent: a built-in under
-// mesh/, rt/ or, where no plugin registered it, its bare name; else a
-// plugin's. The dialect is that of the call to a built-in, DialectUnknown for
+// mesh/, rt/ or, where no one else registered it, its bare name; else a native
+// command or a plugin's. The dialect is that of the call to a built-in, DialectUnknown for
 // others. It returns nil where there is no such command.
 func (r *Router) Resolve(t *Table, name []byte) (*Command, protocol.Dialect) {
+	if c := r.native[string(name)]; c != nil {
+		return c, protocol.DialectUnknown
+	}
 	if c := t.commands[string(name)]; c != nil {
 		return c, protocol.DialectUnknown
 	}

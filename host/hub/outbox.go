@@ -106,17 +106,6 @@ func (o *outbox) drain() {
 	}
 }
 
-// drain flushes, and waits where another goroutine is writing until that one
-// is done.
-func (o *outbox) drain(write func([]byte) error) {
-	_ = o.flush(write)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.writing {
-		o.drained.Wait()
-	}
-}
-
 // kill drops what is pending; the lock is held.
 func (o *outbox) kill() {
 	o.dead, o.pending, o.pushed = true, nil, 0

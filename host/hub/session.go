@@ -258,7 +258,7 @@ func (s *Session) PeerClosed(cause Cause, reply int, reason string) {
 			s.outbox.sealed = true
 		}
 		s.outbox.mu.Unlock()
-		s.hub.wheel.Schedule(&s.timer, s.hub.limits.CloseTimeout)
+		s.hub.wheel.Schedule(&s.deadline, s.hub.limits.CloseTimeout)
 	}
 	s.Drain()
 	_ = s.wire.Close()
@@ -274,7 +274,8 @@ func (s *Session) End() Cause {
 	s.outbox.mu.Lock()
 	s.outbox.kill()
 	s.outbox.mu.Unlock()
-	s.hub.wheel.Stop(&s.timer)
+	s.stopLiveness()
+	s.hub.wheel.Stop(&s.deadline)
 	s.tasks.Wait()
 	s.hub.remove(s)
 	return *s.closing.Load()

@@ -61,15 +61,20 @@ func (e *Envelope) scanMembers(frame []byte, i int) (int, bool) {
 	}
 	for {
 		start := i
-		if i = skipKeyIf(frame, i, true); i < 0 {
+		if i = skipKey(frame, i); i < 0 {
 			return 0, false
 		}
-		key := memberKey(frame[start:i])
+		key := frame[start+1 : i-1]
+		if i = skipColon(frame, i); i < 0 {
+			return 0, false
+		}
 		start = i
 		if i = skipValue(frame, i, 1); i < 0 {
 			return 0, false
 		}
-		e.take(key, frame[start:i:i])
+		if value := frame[start:i:i]; !e.take(key, value) && bytes.IndexByte(key, '\\') >= 0 {
+			e.take(AppendUnquoted(nil, key), value)
+		}
 		if i = skipSpace(frame, i); i >= len(frame) {
 			return 0, false
 		}
@@ -97,7 +102,9 @@ func stringText(quoted []byte) []byte {
 	return text
 }
 
-func (e *Envelope) take(key, value []byte) {
+// take keeps the value of a member that is the envelope's, and reports whether
+// it is.
+func (e *Envelope) take(key, value []byte) bool {
 	switch string(key) {
 	case "id":
 		e.ID = value
@@ -108,5 +115,8 @@ func (e *Envelope) take(key, value []byte) {
 		}
 	case "payload":
 		e.Payload = value
+	default:
+		return false
 	}
+	return true
 }

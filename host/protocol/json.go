@@ -95,12 +95,20 @@ func skipKeyIf(b []byte, i int, object bool) int {
 	if !object {
 		return i
 	}
+	if i = skipKey(b, i); i < 0 {
+		return bad
+	}
+	return skipColon(b, i)
+}
+
+func skipKey(b []byte, i int) int {
 	if i >= len(b) || b[i] != '"' {
 		return bad
 	}
-	if i = skipString(b, i); i < 0 {
-		return bad
-	}
+	return skipString(b, i)
+}
+
+func skipColon(b []byte, i int) int {
 	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 		return bad
 	}
@@ -248,7 +256,7 @@ func hex4(b []byte) rune {
 		case c-'0' <= 9:
 			c -= '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			c = c|0x20 - 'a' + 10
+			c = (c | 0x20) - 'a' + 10
 		default:
 			return -1
 		}

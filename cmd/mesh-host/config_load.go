@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/mesh-host/mesh-host/host"
+)
+
+// defaultFile is read if it is there and --config names no other.
+const defaultFile = "./config.toml"
+
+// flagKeys are the flags that stand for a key.
+var flagKeys = map[string]string{
+	"listen":       "listen",
+	"admin.listen": "admin",
+	"plugins.dir":  "plugins",
+}
+
+// addConfigFlags gives a command the flags that load reads.
+func addConfigFlags(flags *pflag.FlagSet) {
+	d := host.Default()
+	flags.String("config", defaultFile, "TOML file to read; the default one may be missing, \"\" reads none")
+	flags.String("listen", d.Listen, "address for clients, host:port; port 0 picks a free one")
+	flags.String("admin", d.Admin.Listen, "address of the admin API, host:port")
+	flags.String("plugins", d.Plugins.Dir, "folder of the *.wasm plugins")
+}
+
+// loaded is the effective configuration and how it came about.
+type loaded struct {
+	host.Config
+	// file is the path of the file that was read, or "".
+	file string
+	// sources says where a key's value is from, for those that are not
+	// defaults: the file's path, a variable's name or a flag.
+	sources map[string]string
+	// warnings are about what had no effect.
+	warnings []string
+}
+
+// configError is all that is wrong with the configuration.
+type configError struct{ problems []error }
+
+func (e *configError) Error() string {
+	var b strings.Builder
+	b.WriteString("the configuration has 1 problem:")
+	if n := len(e.problems); n > 1 {
+		b.Reset()
+		fmt.Fprintf(&b, "the configuration has %d problems:", n)
+	}
+	for _, p := range e.problems {
+		b.WriteString("\n  " + p.Error())
+	}
+	return b.String()
+}
+
+func (e *configError) Unwrap() []error { return e.problems }
+
+// load makes the configuration from flags, the environment, the file and the
+// defaults; the former win. The error is a *configError with all problems.
+func load(flags *pflag.FlagSet) (*loaded, error) {
+	l := &loader{
+		flags:  flags,
+		loaded: loaded{Config: host.Default(), sources: map[string]string{}},
+	}
+	file := l.readFile()
+	sections := l.takeSections(file)
+	fields, tables := fieldsOf(&l.Config)
+	l.checkKeys("", file, keysOf(fields), tables)
+	l.resolve("", fields, file)
+
+	variables := l.pluginVariables(sections, keysOf(fields))
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		l.resolvePlugin(name, sections[name], variables[name])
+	}
+	l.validate()
+	if len(l.problems) > 0 {
+		return nil, &configError{problems: l.problems}
+	}
+	return &l.loaded, nil
+}
+
+// loader is a load under way.
+type loader struct {
+	loaded
+	flags    *pflag.FlagSet
+	problems []error
+}
+
+// problem notes what is wrong with the value that source gives key.
+func (l *loader) problem(source, key, format string, args ...any) {
+	err := error(&host.KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+	if source != "" {
+		err = fmt.Errorf("%s: %w", source, err)
+	}
+	l.problems = append(l.problems, err)
+}
+
+// resolve gives each field the value of the first that has one: flag,
+// variable, file. The fields' keys are looked up in file, and everywhere else
+// below prefix.
+func (l *loader) resolve(prefix string, fields []field, file map[string]any) {
+	layers := viper.New()
+	err := layers.MergeConfigMap(file)
+	for _, f := range fields {
+		key := prefix + f.key
+		err = errors.Join(err, layers.BindEnv(f.key, envName(key)))
+		if name, ok := flagKeys[key]; ok {
+			err = errors.Join(err, layers.BindPFlag(f.key, l.flags.Lookup(name)))
+		}
+	}
+	if err != nil {
+		l.problems = append(l.problems, err)
+		return
+	}
+	for _, f := range fields {
+		if layers.IsSet(f.key) {
+			l.set(prefix+f.key, f, layers.Get(f.key))
+		}
+	}
+}
+
+// set stores a value that resolve found.
+func (l *loader) set(key string, f field, raw any) {
+	source, isText := l.source(key)
+	var err error
+	if isText {
+		raw, err = f.parse(fmt.Sprint(raw))
+	}
+	if err == nil {
+		err = f.assign(raw)
+	}
+	if err != nil {
+		l.problem(source, key, "%s", err)
+		return
+	}
+	l.sources[key] = source
+}
+
+// source tells where resolve found key, and whether that gives text rather
+// than a TOML value.
+func (l *loader) source(key string) (name string, isText bool) {
+	if flag, ok := flagKeys[key]; ok && l.flags.Changed(flag) {
+		return "--" + flag, true
+	}
+	if variable := envName(key); os.Getenv(variable) != "" {
+		return variable, true
+	}
+	return l.file, false
+}
+
+// validate adds what host finds, with where the value is from.
+func (l *loader) validate() {
+	err := l.Validate()
+	if err == nil {
+		return
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		l.problems = append(l.problems, err)
+		return
+	}
+	for _, err := range joined.Unwrap() {
+		var k *host.KeyError
+		if errors.As(err, &k) && l.sources[k.Key] != "" {
+			err = fmt.Errorf("%s: %w", l.sources[k.Key], err)
+		}
+		l.problems = append(l.problems, err)
+	}
+}
+
+func keysOf(fields []field) []string {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = f.key
+	}
+	return keys
+}

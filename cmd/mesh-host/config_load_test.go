@@ -1,0 +1,297 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host"
+)
+
+// shippedFile is the documented configuration.
+const shippedFile = "../../config.toml"
+
+func TestShippedFileIsTheDefault(t *testing.T) {
+	t.Parallel()
+	l, err := loadFile(t, shippedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := host.Default(); !reflect.DeepEqual(l.Config, want) {
+		t.Errorf("config.toml is\n%+v, want the default\n%+v", l.Config, want)
+	}
+	if len(l.warnings) > 0 {
+		t.Error(l.warnings)
+	}
+}
+
+// TestShippedFileHasEveryKey also wants a comment with the default above each.
+func TestShippedFileHasEveryKey(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(shippedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{} // comment by key
+	table, comment := "", ""
+	header, entry := regexp.MustCompile(`^#?\[(.*)\]$`), regexp.MustCompile(`^#?([a-z_]+) = `)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if m := header.FindStringSubmatch(line); m != nil {
+			table, comment = m[1]+".", ""
+		} else if m := entry.FindStringSubmatch(line); m != nil {
+			documented[table+m[1]], comment = comment, ""
+		} else if strings.HasPrefix(line, "#") {
+			comment += strings.TrimPrefix(line, "#")
+		}
+	}
+	c := host.Default()
+	fields, _ := fieldsOf(&c)
+	for _, f := range fields {
+		comment, ok := documented[f.key]
+		want := "Default: not set"
+		if f.value.Kind() != reflect.Pointer {
+			want = "Default " + f.text()
+		}
+		if !ok || !strings.Contains(comment, want) {
+			t.Errorf("config.toml: %s is documented with %q, want %q in it", f.key, comment, want)
+		}
+	}
+}
+
+// TestShippedExamples loads config.toml with the lines that it shows only as
+// examples.
+func TestShippedExamples(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(shippedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile(`(?m)^#([^ #\n])`).ReplaceAllString(string(text), "$1")
+	p := mustLoad(t, example).Plugins.Named["auth"]
+	if p.Deadline != 500*time.Millisecond || p.Order == nil || *p.Order != -10 || p.Memory != 16*host.MiB ||
+		string(p.Config) != `{"tokens":{"a-long-random-text":"alice"}}` {
+		t.Errorf("[plugins.auth] of the examples is %+v, %s", p, p.Config)
+	}
+}
+
+// sample is a value other than the default: in a variable, and in TOML.
+type sample struct{ text, toml string }
+
+func quoted(text string) sample { return sample{text, quoteString(text)} }
+func bare(text string) sample   { return sample{text, text} }
+
+// samples has one for every key.
+var samples = map[string]sample{
+	"listen":                      quoted("127.0.0.1:9000"),
+	"admin.listen":                quoted("127.0.0.1:9001"),
+	"log.level":                   quoted("debug"),
+	"log.format":                  quoted("json"),
+	"shutdown.grace":              quoted("1m"),
+	"demo.enabled":                bare("true"),
+	"handshake.timeout":           quoted("3s"),
+	"handshake.header_size":       quoted("8KiB"),
+	"handshake.origins":           {"https://a.example, https://*.b.example", `["https://a.example", "https://*.b.example"]`},
+	"auth.require":                {"auth,other", `["auth", "other"]`},
+	"limits.message_size":         quoted("1MiB"),
+	"limits.bad_frames":           bare("0"),
+	"limits.commands_in_flight":   bare("64"),
+	"limits.outbox":               {"100000", `"100000"`},
+	"limits.reply_size":           quoted("3MiB"),
+	"limits.metadata_size":        quoted("1KiB"),
+	"limits.connections":          bare("7"),
+	"liveness.ping_interval":      quoted("1m30s"),
+	"liveness.latency_interval":   {"0", `"0s"`},
+	"liveness.max_missed_pongs":   bare("2"),
+	"liveness.close_timeout":      quoted("250ms"),
+	"protocol.assign_id":          {"[]", "[]"},
+	"plugins.dir":                 quoted("/srv/plugins"),
+	"plugins.cache_dir":           quoted("off"),
+	"plugins.settle":              quoted("1s"),
+	"plugins.defaults.deadline":   quoted("1h"),
+	"plugins.defaults.memory":     quoted("64KiB"),
+	"plugins.defaults.instances":  bare("2"),
+	"plugins.defaults.mode":       quoted("single"),
+	"plugins.defaults.output":     quoted("1KiB"),
+	"plugins.defaults.log_rate":   bare("0"),
+	"plugins.defaults.kv_size":    quoted("1GiB"),
+	"plugins.defaults.order":      bare("-5"),
+	"plugins.my-Plugin.deadline":  quoted("5ms"),
+	"plugins.my-Plugin.memory":    quoted("128KiB"),
+	"plugins.my-Plugin.instances": bare("3"),
+	"plugins.my-Plugin.mode":      quoted("single"),
+	"plugins.my-Plugin.output":    quoted("2KiB"),
+	"plugins.my-Plugin.log_rate":  bare("1"),
+	"plugins.my-Plugin.kv_size":   {"0", `"0"`},
+	"plugins.my-Plugin.order":     bare("0"),
+}
+
+// allFields is fieldsOf with those of one plugin.
+func allFields(t *testing.T, l *loaded) []field {
+	t.Helper()
+	fields, _ := fieldsOf(&l.Config)
+	p := l.Plugins.For("my-Plugin")
+	own, _ := fieldsOf(&p)
+	for _, f := range own {
+		fields = append(fields, field{"plugins.my-Plugin." + f.key, f.value})
+	}
+	return fields
+}
+
+func TestEverySampledKeyIsAKey(t *testing.T) {
+	t.Parallel()
+	keys := keysOf(allFields(t, mustLoad(t, "")))
+	for key := range samples {
+		if !slices.Contains(keys, key) {
+			t.Errorf("there is no key %s", key)
+		}
+	}
+}
+
+// checkSamples wants every key to have its sample's value, from source.
+func checkSamples(t *testing.T, l *loaded, source func(key string) string) {
+	t.Helper()
+	before := map[string]string{}
+	for _, f := range allFields(t, &loaded{Config: host.Default()}) {
+		if f.value.Kind() != reflect.Pointer || !f.value.IsNil() {
+			before[f.key] = f.text()
+		}
+	}
+	for _, f := range allFields(t, l) {
+		s, ok := samples[f.key]
+		switch {
+		case !ok:
+			t.Errorf("%s has no sample", f.key)
+		case s.toml == before[f.key]:
+			t.Errorf("the sample of %s is its default", f.key)
+		case f.text() != s.toml:
+			t.Errorf("%s = %s, want %s", f.key, f.text(), s.toml)
+		case l.sources[f.key] != source(f.key):
+			t.Errorf("%s is said to be from %q, want %q", f.key, l.sources[f.key], source(f.key))
+		}
+	}
+}
+
+func TestFileSetsEveryKey(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for key, s := range samples {
+		fmt.Fprintf(&b, "%s = %s\n", key, s.toml)
+	}
+	l := mustLoad(t, b.String())
+	checkSamples(t, l, func(string) string { return l.file })
+}
+
+func TestVariablesSetEveryKey(t *testing.T) {
+	for key, s := range samples {
+		t.Setenv(envName(key), s.text)
+	}
+	// The file has other values for all: the variables win.
+	text, err := os.ReadFile(shippedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := mustLoad(t, string(text)+"\n[plugins.my-Plugin]\ndeadline = \"9s\"\nmemory = \"1MiB\"\norder = 9\n")
+	checkSamples(t, l, envName)
+	if len(l.warnings) > 0 {
+		t.Error(l.warnings)
+	}
+	if len(l.Plugins.Named) != 1 {
+		t.Errorf("there are sections for %d plugins, want 1", len(l.Plugins.Named))
+	}
+}
+
+func TestEnvironmentNames(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"listen":                    "MESH_LISTEN",
+		"admin.listen":              "MESH_ADMIN_LISTEN",
+		"limits.message_size":       "MESH_LIMITS_MESSAGE_SIZE",
+		"plugins.cache_dir":         "MESH_PLUGINS_CACHE_DIR",
+		"plugins.defaults.log_rate": "MESH_PLUGINS_DEFAULTS_LOG_RATE",
+		"plugins.my-plugin.kv_size": "MESH_PLUGINS_MY_PLUGIN_KV_SIZE",
+	} {
+		if got := envName(key); got != want {
+			t.Errorf("envName(%s) = %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	file := "listen = \":1\"\nadmin.listen = \":2\"\nplugins.dir = \"file\"\n"
+	flags := []string{"--listen", ":5", "--admin", ":6", "--plugins", "flag"}
+	addresses := func(l *loaded) string { return l.Listen + " " + l.Admin.Listen + " " + l.Plugins.Dir }
+
+	if got := addresses(mustLoad(t, "")); got != ":8080 127.0.0.1:8081 ./plugins" {
+		t.Errorf("defaults: %s", got)
+	}
+	if got := addresses(mustLoad(t, file)); got != ":1 :2 file" {
+		t.Errorf("file over defaults: %s", got)
+	}
+	t.Setenv("MESH_LISTEN", ":3")
+	t.Setenv("MESH_ADMIN_LISTEN", ":4")
+	t.Setenv("MESH_PLUGINS_DIR", "variable")
+	if got := addresses(mustLoad(t, file)); got != ":3 :4 variable" {
+		t.Errorf("variables over file: %s", got)
+	}
+	l := mustLoad(t, file, flags...)
+	if got := addresses(l); got != ":5 :6 flag" {
+		t.Errorf("flags over variables: %s", got)
+	}
+	if got := l.sources["admin.listen"]; got != "--admin" {
+		t.Errorf("admin.listen is said to be from %q", got)
+	}
+	// A flag that says the default still wins.
+	if got := mustLoad(t, file, "--listen", ":8080").Listen; got != ":8080" {
+		t.Errorf("--listen :8080 gives %s", got)
+	}
+	t.Setenv("MESH_LISTEN", "")
+	if got := mustLoad(t, file).Listen; got != ":1" {
+		t.Errorf("with an empty variable listen is %s, want the file's", got)
+	}
+}
+
+func TestPluginPrecedence(t *testing.T) {
+	t.Setenv("MESH_PLUGINS_DEFAULTS_INSTANCES", "3")
+	t.Setenv("MESH_PLUGINS_B_INSTANCES", "4")
+	l := mustLoad(t, `
+		[plugins.defaults]
+		instances = 2
+		deadline = "7s"
+		[plugins.a]
+		[plugins.b]
+		instances = 5
+		[plugins.c]
+		instances = 6
+		deadline = "1s"`)
+	got := map[string]string{}
+	for name := range l.Plugins.Named {
+		p := l.Plugins.For(name)
+		got[name] = fmt.Sprint(p.Instances, p.Deadline)
+	}
+	want := map[string]string{"a": "3 7s", "b": "4 7s", "c": "6 1s"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the plugins have %v, want %v", got, want)
+	}
+}
+
+func TestDefaultFileMayBeMissing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l, err := loadFile(t, "", "--listen", ":1")
+	if err != nil || l.file != "" {
+		t.Errorf("no file: %v, %q", err, l.file)
+	}
+}
+
+func TestZeroNeedsNoUnit(t *testing.T) {
+	t.Parallel()
+	l := mustLoad(t, "liveness.ping_interval = 0\nliveness.latency_interval = \"0\"\nlimits.outbox = 4096\n")
+	if l.Liveness.PingInterval != 0 || l.Liveness.LatencyInterval != 0 || l.Limits.Outbox != 4*host.KiB {
+		t.Errorf("%+v %+v", l.Liveness, l.Limits)
+	}
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// problemTexts returns what is wrong, one text each, without the file's path.
+func problemTexts(t *testing.T, err error, path string) []string {
+	t.Helper()
+	var refused *configError
+	if !errors.As(err, &refused) {
+		t.Fatalf("load: %v, want a configError", err)
+	}
+	var texts []string
+	for _, p := range refused.problems {
+		texts = append(texts, strings.ReplaceAll(p.Error(), path, "FILE"))
+	}
+	return texts
+}
+
+// checkRefused wants the file to have exactly these problems.
+func checkRefused(t *testing.T, text string, want ...string) {
+	t.Helper()
+	path := writeFile(t, text)
+	_, err := loadFile(t, path)
+	if err == nil {
+		t.Fatalf("%q was accepted", text)
+	}
+	got := problemTexts(t, err, path)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%q has the problems\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestFileRefused(t *testing.T) {
+	t.Parallel()
+	const (
+		durationHint = `: numbers with h, m, s, ms or us, such as "30s" or "1m30s"`
+		sizeHint     = `: write a whole number of bytes, or one with KiB, MiB, GiB or TiB, such as "64KiB"`
+	)
+	tests := []struct{ name, text, want string }{
+		{"no TOML", "listen = ", "FILE:1:9: "},
+		{"no value", "[limits]\nconnections = many", "FILE:2:15: "},
+		{"a key twice", "listen = \":1\"\nlisten = \":2\"", "FILE:2:1: "},
+		{"unknown key", "colour = 1", "FILE: colour: unknown key"},
+		{"mistyped key", "listn = 1", "FILE: listn: unknown key, did you mean listen?"},
+		{"key in capitals", "Listen = \":1\"", "FILE: Listen: unknown key, did you mean listen?"},
+		{"key with a dash", "limits.message-size = 1", "FILE: limits.message-size: unknown key, did you mean limits.message_size?"},
+		{"key in another table", "message_size = \"1KiB\"", "FILE: message_size: unknown key, did you mean limits.message_size?"},
+		{"key in two others", "[log]\nlistn = 1", "FILE: log.listn: unknown key"},
+		{"swapped letters", "[limits]\nconnectoins = 1", "FILE: limits.connectoins: unknown key, did you mean limits.connections?"},
+		{"key quoted with its dot", `"limits.outbox" = 1`, `FILE: "limits.outbox": unknown key, did you mean limits.outbox?`},
+		{"unknown table", "[limit]\nconnections = 1", "FILE: limit: unknown key, did you mean limits?"},
+		{"table below a key", "[listen.x]\ny = 1", "FILE: listen: it is a table and must be a string"},
+		{"value for a table", "limits = 5", "FILE: limits: it is 5 and must be a table"},
+		{"plugins no table", "plugins = \"x\"", `FILE: plugins: it is the string "x" and must be a table`},
+		{"defaults no table", "plugins.defaults = true", "FILE: plugins.defaults: it is true and must be a table"},
+
+		{"number for a string", "listen = 8080", "FILE: listen: it is 8080 and must be a string"},
+		{"string for a number", "limits.connections = \"7\"", `FILE: limits.connections: it is the string "7" and must be a whole number`},
+		{"float for a number", "limits.connections = 7.0", "FILE: limits.connections: it is the float 7.0 and must be a whole number"},
+		{"string for a boolean", "demo.enabled = \"true\"", `FILE: demo.enabled: it is the string "true" and must be true or false`},
+		{"string for a list", "auth.require = \"auth\"", `FILE: auth.require: it is the string "auth" and must be a list of strings such as ["a", "b"]`},
+		{"number in a list", "auth.require = [\"auth\", 1]", "FILE: auth.require: it is 1 and must be a string, as every element"},
+		{"date for a string", "listen = 2026-01-01", "FILE: listen: it is a date or time and must be a string"},
+		{"list for a duration", "shutdown.grace = [1]", `FILE: shutdown.grace: it is a list and must be a duration such as "30s"`},
+		{"duration without unit", "shutdown.grace = 10", `FILE: shutdown.grace: 10 has no unit: write "10s" or "10ms"`},
+		{"duration text without unit", "shutdown.grace = \"10\"", `FILE: shutdown.grace: "10" is not a duration` + durationHint},
+		{"duration with a strange unit", "shutdown.grace = \"10 seconds\"", `FILE: shutdown.grace: "10 seconds" is not a duration` + durationHint},
+		{"negative duration", "shutdown.grace = \"-10s\"", "FILE: shutdown.grace: -10s is negative"},
+		{"decimal size", "limits.outbox = \"1MB\"", `FILE: limits.outbox: "1MB" is not a size` + sizeHint},
+		{"float size", "limits.outbox = 1.5", `FILE: limits.outbox: it is the float 1.5 and must be a size such as "64KiB", or a number of bytes`},
+		{"negative size", "limits.outbox = -1", "FILE: limits.outbox: -1 is too small: at least 1"},
+		{"huge size", "limits.outbox = \"99999999TiB\"", `FILE: limits.outbox: "99999999TiB" is too large`},
+		{"bad origin", "handshake.origins = [\"example.com\"]", `FILE: handshake.origins: "example.com" is no origin: write "https://app.example.com", "https://*.example.com" or "*"`},
+		{"same addresses", "admin.listen = \":8080\"", `FILE: admin.listen: ":8080" is the address of listen too: the admin API needs its own`},
+
+		{"plugin called dir", "[plugins.dir]\nmode = \"pool\"", `FILE: plugins.dir: it is a table and must be a string; a plugin cannot be called "dir"`},
+		{"plugin called settle", "[plugins.settle]", `FILE: plugins.settle: it is a table and must be a string; a plugin cannot be called "settle"`},
+		{"plugin name with a dot", "[plugins.\"a.b\"]", `FILE: plugins.a.b: "a.b" is no plugin name: 1 to 64 letters, digits, '-' and '_'`},
+		{"plugin name empty", "[plugins.\"\"]", `FILE: plugins.: "" is no plugin name: 1 to 64 letters, digits, '-' and '_'`},
+		{"value among plugins", "plugins.cache-dir = \"x\"", "FILE: plugins.cache-dir: unknown key, did you mean plugins.cache_dir?"},
+		{"unknown value among plugins", "plugins.auth = 1", "FILE: plugins.auth: unknown key"},
+		{"mistyped limit", "[plugins.auth]\ninstance = 1", "FILE: plugins.auth.instance: unknown key, did you mean instances?"},
+		{"mistyped limit of all", "[plugins.defaults]\ninstance = 1", "FILE: plugins.defaults.instance: unknown key, did you mean plugins.defaults.instances?"},
+		{"setting among limits", "[plugins.auth]\ngreeting = \"hi\"", "FILE: plugins.auth.greeting: unknown key: a plugin's own settings stand in [plugins.auth.config]"},
+		{"wrong type of a limit", "[plugins.Auth]\norder = \"1\"", `FILE: plugins.Auth.order: it is the string "1" and must be a whole number`},
+		{"bad limit", "[plugins.auth]\nmemory = \"100KiB\"", "FILE: plugins.auth.memory: 100KiB is not a multiple of 64KiB, the WebAssembly page"},
+		{"settings no table", "[plugins.auth]\nconfig = 1", "FILE: plugins.auth.config: it is 1 and must be a table"},
+		{"settings of all", "[plugins.defaults.config]\na = 1", "FILE: plugins.defaults.config: settings belong to one plugin: write [plugins.<name>.config]"},
+		{"infinite setting", "[plugins.auth.config]\na.\"b.c\" = [inf]", `FILE: plugins.auth.config: a: "b.c": JSON, and so a plugin, knows no inf and no nan`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if strings.HasPrefix(tt.want, "FILE:") && !strings.HasPrefix(tt.want, "FILE: ") {
+				checkSyntaxError(t, tt.text, tt.want)
+				return
+			}
+			checkRefused(t, tt.text, tt.want)
+		})
+	}
+}
+
+// checkSyntaxError leaves the words to the TOML library.
+func checkSyntaxError(t *testing.T, text, want string) {
+	t.Helper()
+	path := writeFile(t, text)
+	_, err := loadFile(t, path)
+	if err == nil {
+		t.Fatalf("%q was accepted", text)
+	}
+	got := problemTexts(t, err, path)
+	if len(got) != 1 || !strings.HasPrefix(got[0], want) || got[0] == want {
+		t.Errorf("%q has the problems %q, want one that starts with %q", text, got, want)
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Setenv("MESH_LIMITS_BAD_FRAMES", "few")
+	t.Setenv("MESH_DEMO_ENABLED", "yes")
+	t.Setenv("MESH_LIVENESS_CLOSE_TIMEOUT", "-1s")
+	t.Setenv("MESH_PLUGINS_AUTH_CONFIG", "[]")
+	path := writeFile(t, `
+		lisen = ":1"
+		[log]
+		level = "loud"
+		[limits]
+		outbox = "1MB"
+		connections = 0
+		[plugins.auth]
+		mode = 1
+		[plugins.defaults]
+		mode = "solo"
+		[plugins.other]
+		deadline = "0s"`)
+	_, err := loadFile(t, path, "--listen", "nowhere")
+	want := []string{
+		`FILE: plugins.auth.mode: it is 1 and must be a string`,
+		`FILE: lisen: unknown key, did you mean listen?`,
+		`FILE: limits.outbox: "1MB" is not a size`,
+		`MESH_DEMO_ENABLED: demo.enabled: "yes" is neither true nor false`,
+		`MESH_LIMITS_BAD_FRAMES: limits.bad_frames: "few" is not a whole number`,
+		`MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: it is not a JSON object`,
+		`--listen: listen: "nowhere" is no address`,
+		`FILE: log.level: "loud" is not known`,
+		`FILE: limits.connections: 0 is too small`,
+		`MESH_LIVENESS_CLOSE_TIMEOUT: liveness.close_timeout: -1s is negative`,
+		`FILE: plugins.defaults.mode: "solo" is not known`,
+		`FILE: plugins.other.deadline: it must be above 0`,
+	}
+	got := problemTexts(t, err, path)
+	for _, w := range want {
+		found := false
+		for _, g := range got {
+			found = found || strings.HasPrefix(g, w)
+		}
+		if !found {
+			t.Errorf("not reported: %s", w)
+		}
+	}
+	if len(got) != len(want) || !strings.HasPrefix(err.Error(), "the configuration has 12 problems:\n  ") {
+		t.Errorf("reported are\n%v", err)
+	}
+}
+
+func TestVariablesRefused(t *testing.T) {
+	tests := []struct{ variable, text, want string }{
+		{"MESH_LISTEN", "8080", `MESH_LISTEN: listen: "8080" is no address`},
+		{"MESH_SHUTDOWN_GRACE", "10", `MESH_SHUTDOWN_GRACE: shutdown.grace: "10" is not a duration`},
+		{"MESH_LIMITS_OUTBOX", "1.5MiB", `MESH_LIMITS_OUTBOX: limits.outbox: "1.5MiB" is not a size`},
+		{"MESH_PROTOCOL_ASSIGN_ID", "mesh,", `MESH_PROTOCOL_ASSIGN_ID: protocol.assign_id: "" is not known`},
+		{"MESH_PLUGINS_DEFAULTS_ORDER", "first", `MESH_PLUGINS_DEFAULTS_ORDER: plugins.defaults.order: "first" is not a whole number`},
+		{"MESH_PLUGINS_AUTH_MEMORY", "1", `MESH_PLUGINS_AUTH_MEMORY: plugins.auth.memory: 1 is too small`},
+		{"MESH_PLUGINS_A.B_MODE", "pool", `MESH_PLUGINS_A.B_MODE: plugins.a.b: "a.b" is no plugin name`},
+		{"MESH_PLUGINS_AUTH_CONFIG", "{", "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: it is not a JSON object"},
+		{"MESH_PLUGINS_AUTH_CONFIG", "null", "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: it is not a JSON object"},
+		{"MESH_PLUGINS_AUTH_CONFIG", `{"a":{"b":[null]}}`, "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: a: TOML, and so a plugin's settings, knows no null"},
+		{"MESH_PLUGINS_AUTH_CONFIG", `{"a":9223372036854775808}`, "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: a: 9223372036854775808 is neither a 64-bit integer nor"},
+		{"MESH_PLUGINS_AUTH_CONFIG", `{"a":1e999}`, "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: a: 1e999 is neither"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.want, func(t *testing.T) {
+			t.Setenv(tt.variable, tt.text)
+			path := writeFile(t, "")
+			_, err := loadFile(t, path)
+			got := problemTexts(t, err, path)
+			if len(got) != 1 || !strings.HasPrefix(got[0], tt.want) {
+				t.Errorf("the problems are %q, want one that starts with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAmbiguousVariable(t *testing.T) {
+	t.Setenv("MESH_PLUGINS_A_B_MODE", "single")
+	path := writeFile(t, "[plugins.a-b]\n[plugins.A_b]\n")
+	_, err := loadFile(t, path)
+	got := problemTexts(t, err, path)
+	if len(got) != 1 || got[0] != "MESH_PLUGINS_A_B_MODE: it could be for any of the plugins A_b, a-b: set it in the file" {
+		t.Errorf("the problems are %q", got)
+	}
+}
+
+func TestUnknownVariablesAreWarnings(t *testing.T) {
+	t.Setenv("MESH_HOST_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("MESH_HOST_PORT_8080_TCP", "tcp://10.0.0.1:8080")
+	t.Setenv("MESH_LIMITS_OUTBX", "1")
+	t.Setenv("MESH_PLUGINS_DEFAULTS_CONFIG", "{}")
+	t.Setenv("MESH_PLUGINS_DIR_MODE", "pool")
+	t.Setenv("MESH_EMPTY", "")
+	l := mustLoad(t, "[plugins.default]\n")
+	want := []string{
+		l.file + `: [plugins.default] is for a plugin called "default"; what holds for all plugins is [plugins.defaults]`,
+		"MESH_HOST_PORT_8080_TCP sets nothing",
+		"MESH_HOST_SERVICE_HOST sets nothing",
+		"MESH_LIMITS_OUTBX sets nothing, did you mean MESH_LIMITS_OUTBOX?",
+		"MESH_PLUGINS_DEFAULTS_CONFIG sets nothing",
+		"MESH_PLUGINS_DIR_MODE sets nothing",
+	}
+	if strings.Join(l.warnings, "\n") != strings.Join(want, "\n") {
+		t.Errorf("warnings\n%s\nwant\n%s", strings.Join(l.warnings, "\n"), strings.Join(want, "\n"))
+	}
+}

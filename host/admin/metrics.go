@@ -1,0 +1,97 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/mesh-host/mesh-host/host/plugin"
+	"github.com/mesh-host/mesh-host/host/transport"
+)
+
+// Sources are where Metrics reads; its functions are called for every scrape.
+type Sources struct {
+	Sessions  func() int
+	Transport func() transport.Metrics
+	Plugins   func() []plugin.Status
+}
+
+// Metrics serves the server's state in the Prometheus text format. Nothing is
+// kept for it: the parts count for themselves and are read when asked.
+func Metrics(s Sources) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+var (
+	sessions   = describe("sessions", "Sessions that are connected.")
+	refused    = describe("handshakes_refused_total", "Handshakes that were refused.")
+	badFrames  = describe("bad_frames_total", "Frames that were no command.")
+	loaded     = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
+	failing    = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
+	instances  = describe("plugin_instances", "Instances that exist.", "plugin")
+	running    = describe("plugin_instances_running", "Instances that run a call.", "plugin")
+	calls      = describe("plugin_calls_total", "Calls that were given an instance.", "plugin")
+	errorCount = describe("plugin_errors_total", "Calls that did not end well, by cause: error is the plugin's own answer.", "plugin", "cause")
+	discarded  = describe("plugin_instances_discarded_total", "Instances thrown away after a fault or a timeout.", "plugin")
+	dropped    = describe("plugin_log_lines_dropped_total", "Log lines beyond the plugin's log rate.", "plugin")
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("mesh_host_"+name, help, labels, nil)
+}
+
+type collector struct{ sources Sources }
+
+var _ prometheus.Collector = collector{}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{sessions, refused, badFrames, loaded, failing, instances, running, calls, errorCount, discarded, dropped} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(sessions, float64(c.sources.Sessions()))
+	transported := c.sources.Transport()
+	counter(refused, transported.Refused)
+	counter(badFrames, transported.BadFrames)
+	counted := make(map[string]bool) // two files may claim one name
+	for _, p := range c.sources.Plugins() {
+		p.Name, p.File = strings.ToValidUTF8(p.Name, "?"), strings.ToValidUTF8(p.File, "?")
+		gauge(loaded, truth(p.Loaded), p.Name, p.File, p.Version)
+		gauge(failing, truth(p.Error != ""), p.Name, p.File)
+		if counted[p.Name] {
+			continue
+		}
+		counted[p.Name] = true
+		gauge(instances, float64(p.Instances), p.Name)
+		gauge(running, float64(p.Running), p.Name)
+		counter(calls, p.Counts.Calls, p.Name)
+		counter(errorCount, p.Counts.Errors, p.Name, "error")
+		counter(errorCount, p.Counts.Faults, p.Name, "fault")
+		counter(errorCount, p.Counts.Timeouts, p.Name, "timeout")
+		counter(errorCount, p.Counts.Busy, p.Name, "busy")
+		counter(discarded, p.Counts.Discarded, p.Name)
+		counter(dropped, p.Counts.DroppedLines, p.Name)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,182 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/backplane"
+)
+
+// Get implements backplane.KV. It allocates nothing.
+func (b *Backplane) Get(ctx context.Context, namespace, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	n := name{namespace, key}
+	s := b.shard(n)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.live(n, b); e != nil {
+		return e.value, nil
+	}
+	return nil, nil
+}
+
+// Set implements backplane.KV.
+func (b *Backplane) Set(ctx context.Context, namespace, key string, value []byte, w backplane.Write) error {
+	return b.update(ctx, name{namespace, key}, w.Limit, func(*entry) (change, error) {
+		return change{verb: store, value: owned(value), expires: b.expiry(w.TTL)}, nil
+	})
+}
+
+// Delete implements backplane.KV.
+func (b *Backplane) Delete(ctx context.Context, namespace, key string) (deleted bool, err error) {
+	err = b.update(ctx, name{namespace, key}, 0, func(e *entry) (change, error) {
+		deleted = e != nil
+		return change{verb: drop}, nil
+	})
+	return deleted, err
+}
+
+// Increment implements backplane.KV.
+func (b *Backplane) Increment(ctx context.Context, namespace, key string, by int64, w backplane.Write) (sum int64, err error) {
+	err = b.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
+		var old int64
+		expires := b.expiry(w.TTL)
+		if e != nil {
+			var ok bool
+			if old, ok = parseInteger(e.value); !ok {
+				return change{}, backplane.ErrNotInteger
+			}
+			expires = e.expires
+		}
+		sum = old + by
+		if by > 0 && sum < old || by < 0 && sum > old {
+			return change{}, backplane.ErrOverflow
+		}
+		return change{verb: store, value: strconv.AppendInt(nil, sum, 10), expires: expires}, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return sum, nil
+}
+
+// CompareAndSet implements backplane.KV.
+func (b *Backplane) CompareAndSet(ctx context.Context, namespace, key string, expected, value []byte, w backplane.Write) (swapped bool, current []byte, err error) {
+	err = b.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
+		swapped, current = false, nil
+		switch {
+		case e != nil && (expected == nil || !bytes.Equal(e.value, expected)):
+			current = e.value
+			return change{}, nil
+		case e == nil && expected != nil:
+			return change{}, nil
+		}
+		swapped = true
+		if value == nil {
+			return change{verb: drop}, nil
+		}
+		return change{verb: store, value: owned(value), expires: b.expiry(w.TTL)}, nil
+	})
+	return swapped && err == nil, current, err
+}
+
+// change is what an update makes of an entry.
+type change struct {
+	verb    verb
+	value   []byte
+	expires int64
+}
+
+type verb int
+
+const (
+	keep verb = iota
+	store
+	drop
+)
+
+// lazyBatch is how many expired entries a write removes on its way, so that
+// they cannot pile up faster than they go.
+const lazyBatch = 2
+
+// update does to the entry under a name what decide says, atomically; decide
+// gets nil where there is none, and may be asked twice. Where the namespace is
+// full of entries that have expired they are removed first.
+func (b *Backplane) update(ctx context.Context, n name, limit int64, decide func(*entry) (change, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := b.attempt(n, limit, decide)
+	if err == backplane.ErrFull {
+		b.sweep()
+		err = b.attempt(n, limit, decide)
+	}
+	return err
+}
+
+func (b *Backplane) attempt(n name, limit int64, decide func(*entry) (change, error)) error {
+	s := b.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := b.now()
+	b.evict(s, now, lazyBatch)
+	e := s.entries[n]
+	if e != nil && e.expired(now) {
+		b.remove(s, e)
+		e = nil
+	}
+	c, err := decide(e)
+	switch {
+	case err != nil:
+		return err
+	case c.verb == drop && e != nil:
+		b.remove(s, e)
+	case c.verb == store:
+		return b.write(s, e, n, c, limit)
+	}
+	return nil
+}
+
+// write puts a value in place if its namespace has room; the shard is locked.
+func (b *Backplane) write(s *shard, e *entry, n name, c change, limit int64) error {
+	growth := size(n, c.value)
+	if e != nil {
+		growth -= size(n, e.value)
+	}
+	sp, err := b.reserve(n.namespace, growth, limit)
+	if err != nil {
+		return err
+	}
+	s.put(e, n, sp, c.value, c.expires)
+	return nil
+}
+
+// owned returns a copy of value that is never nil.
+func owned(value []byte) []byte { return append([]byte{}, value...) }
+
+// expiry is when something written now expires, 0 for never.
+func (b *Backplane) expiry(ttl time.Duration) int64 {
+	now := b.now()
+	if ttl <= 0 || int64(ttl) > math.MaxInt64-now {
+		return 0
+	}
+	return now + int64(ttl)
+}
+
+// parseInteger reads an integer as JSON writes it.
+func parseInteger(text []byte) (int64, bool) {
+	var b [20]byte
+	if len(text) > len(b) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return n, bytes.Equal(strconv.AppendInt(b[:0], n, 10), text)
+}

@@ -1,0 +1,40 @@
+package plugintest
+
+import (
+	"embed"
+	"strings"
+	"testing"
+)
+
+// The fixtures are written in the text format and committed in both.
+//
+//go:generate sh testdata/build.sh testdata
+
+//go:embed testdata/*.wasm testdata/*.wat
+var fixtures embed.FS
+
+// Fixture returns the module that testdata/<name>.wat describes.
+func Fixture(t testing.TB, name string) []byte {
+	t.Helper()
+	module, err := fixtures.ReadFile("testdata/" + name + ".wasm")
+	if err != nil {
+		t.Fatalf("no fixture %q: %v", name, err)
+	}
+	return module
+}
+
+// Fixtures returns the names of all fixtures.
+func Fixtures(t testing.TB) []string {
+	t.Helper()
+	entries, err := fixtures.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".wat"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}

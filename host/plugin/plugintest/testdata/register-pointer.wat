@@ -1,0 +1,8 @@
+;; Returns a registration document outside its memory.
+(module
+  (memory (export "memory") 1)
+  (func (export "mesh_abi_1"))
+  (func (export "mesh_alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "mesh_call") (param i32 i32 i32) (result i64) (i64.const 0))
+  (func (export "mesh_register") (result i64) (i64.const 0x0000fffa00000014)) ;; 20 bytes at 65530
+)

@@ -1,0 +1,56 @@
+package plugin
+
+import (
+	"encoding/json"
+	"log/slog"
+
+	"github.com/mesh-host/mesh-host/host/plugin/guest"
+)
+
+// profile is what belongs to a plugin's name and outlives its versions.
+type profile struct {
+	limits   Limits
+	config   json.RawMessage
+	counters guest.Counters
+	log      *slog.Logger
+	// output takes what the plugin says, faults what the host says about it.
+	output, faults *logger
+}
+
+// faultRate bounds the faults logged a second for one plugin: a client that
+// calls a broken command in a loop does not fill the disk.
+const faultRate = 10
+
+// profile returns the profile of a plugin's name, made when it is first asked
+// for.
+func (m *Manager) profile(name string) *profile {
+	if p, ok := m.profiles.Load(name); ok {
+		return p.(*profile)
+	}
+	p := &profile{log: m.log.With("plugin", name)}
+	settings := m.settings(name)
+	p.limits = settings.Limits.withDefaults()
+	if p.config = settings.Config; p.config == nil {
+		p.config = emptyObject
+	}
+	p.output = newLogger(p.log, p.limits.LogRate, &p.counters.DroppedLines)
+	p.faults = newLogger(p.log, faultRate, &p.counters.DroppedLines)
+	actual, _ := m.profiles.LoadOrStore(name, p)
+	return actual.(*profile)
+}
+
+// options are those that a plugin of this name is started with.
+func (p *profile) options(name string) guest.Options {
+	return guest.Options{
+		Name:      name,
+		Deadline:  p.limits.Deadline,
+		Memory:    p.limits.Memory,
+		Instances: p.limits.Instances,
+		Single:    p.limits.Mode == ModeSingle,
+		Output:    p.limits.Output,
+		Print: func(stream string, line []byte) {
+			p.output.line(slog.LevelInfo, string(line), slog.String("stream", stream))
+		},
+		Counters: &p.counters,
+	}
+}

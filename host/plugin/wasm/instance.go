@@ -1,0 +1,271 @@
+package wasm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/plugin/guest"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// instance is one instantiation of a module, used by one caller at a time. It
+// is also the context of its calls, made once: that is how host functions find
+// it, and how the watchdog ends it.
+type instance struct {
+	plugin *Plugin
+	memory *linear
+	module api.Module
+	alloc  api.Function
+	call   api.Function
+	stack  [3]uint64
+
+	// The input buffer: mesh_alloc is asked again only for a larger one.
+	buffer, capacity uint32
+	// result of the last host call, until the guest takes it.
+	result []byte
+	// healthy tells a call that failed by the guest's own decision from one
+	// after which the instance is not to be trusted.
+	healthy bool
+
+	done    chan struct{} // closed by expire, once: the instance ends with it
+	expired atomic.Bool
+
+	// Guarded by the pool's lock.
+	place   int // in pool.running
+	serving *handler
+	caller  guest.Receiver
+	since   time.Duration // when the watchdog first saw this call; 0: not yet
+	slow    bool          // the watchdog saw it again
+	stale   bool          // a call was slow: see serve
+}
+
+func newInstance() *instance { return &instance{done: make(chan struct{})} }
+
+// instanceKey finds the instance behind a wrapped context.
+type instanceKey struct{}
+
+var _ context.Context = (*instance)(nil)
+
+// Deadline implements context.Context: it is the watchdog that knows.
+func (i *instance) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (i *instance) Done() <-chan struct{} { return i.done }
+
+// Err implements context.Context.
+func (i *instance) Err() error {
+	if i.expired.Load() {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Value implements context.Context.
+func (i *instance) Value(key any) any {
+	if key == (instanceKey{}) {
+		return i
+	}
+	return nil
+}
+
+// expire ends the call that runs, and with it the instance. wazero only marks
+// the module; the guest itself runs into the mark. Closing the module here
+// would take the memory from under running code.
+func (i *instance) expire() {
+	if i.expired.CompareAndSwap(false, true) {
+		close(i.done)
+	}
+}
+
+func (i *instance) started() bool { return i.module != nil }
+
+// instantiate runs the module's start function and _initialize (WASI
+// reactors).
+func (i *instance) instantiate(p *Plugin) (err error) {
+	i.plugin = p
+	r := p.module.runtime
+	if i.memory, err = newLinear(p.memory, p.module.minimum, &r.memories); err != nil {
+		return err
+	}
+	ctx := experimental.WithMemoryAllocator(i, i.memory)
+	module, err := r.wazero.InstantiateModule(ctx, p.module.compiled, i.config())
+	if err != nil {
+		return err
+	}
+	if i.memory.bytes == nil { // exited with code 0, which wazero takes for success
+		return errExited
+	}
+	i.module = module
+	i.alloc = module.ExportedFunction(abi.ExportAlloc)
+	i.call = module.ExportedFunction(abi.ExportCall)
+	return nil
+}
+
+var errExited = errors.New("the guest has exited")
+
+// config is WASI without capabilities: no files, arguments, environment or
+// sockets; the clocks and the randomness are real.
+func (i *instance) config() wazero.ModuleConfig {
+	return wazero.NewModuleConfig().
+		WithName(""). // any number of instances
+		WithStartFunctions("_initialize").
+		WithSysWalltime().
+		WithSysNanotime().
+		WithNanosleep(i.sleep).
+		WithRandSource(rand.Reader).
+		WithStdout(newLines("stdout", i.plugin.options.Print)).
+		WithStderr(newLines("stderr", i.plugin.options.Print))
+}
+
+// sleep is the guest's, and ends with the deadline as everything does.
+func (i *instance) sleep(nanoseconds int64) {
+	t := time.NewTimer(time.Duration(nanoseconds))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-i.done:
+	}
+}
+
+// register returns the registration document, in the guest's memory.
+func (i *instance) register() ([]byte, error) {
+	f := i.module.ExportedFunction(abi.ExportRegister) // once per instance: not kept
+	if err := f.CallWithStack(i, i.stack[:]); err != nil {
+		return nil, err
+	}
+	return i.output(guest.MaxDocument)
+}
+
+// output is the memory that a function returned the location of.
+func (i *instance) output(limit int) ([]byte, error) {
+	ptr, length := abi.Unpack(i.stack[0])
+	if uint64(length) > uint64(limit) {
+		return nil, fmt.Errorf("returned %d bytes, over the limit of %d", length, limit)
+	}
+	b, ok := i.memory.slice(ptr, length)
+	if !ok {
+		return nil, fmt.Errorf("returned %d bytes at %d, outside its memory of %d", length, ptr, len(i.memory.bytes))
+	}
+	return b, nil
+}
+
+// serve runs one call.
+func (i *instance) serve(number uint32, request *abi.Request, to guest.Receiver) error {
+	i.healthy, i.result = false, i.result[:0]
+	if i.stale {
+		i.renew()
+	}
+	size, err := i.write(request)
+	if err != nil {
+		return i.explain(err)
+	}
+	i.stack = [3]uint64{uint64(number), uint64(i.buffer), uint64(size)}
+	if err := i.call.CallWithStack(i, i.stack[:]); err != nil {
+		return i.explain(fmt.Errorf("%s: %w", abi.ExportCall, err))
+	}
+	answer, err := i.output(i.plugin.options.Output)
+	if err != nil {
+		return &guest.Fault{Cause: fmt.Errorf("%s: %w", abi.ExportCall, err)}
+	}
+	var response abi.Response
+	if err := response.Decode(answer); err != nil {
+		return &guest.Fault{Cause: fmt.Errorf("%s: malformed response: %w", abi.ExportCall, err)}
+	}
+	if err = to.Receive(response); errors.Is(err, guest.ErrMalformed) {
+		return &guest.Fault{Cause: fmt.Errorf("%s: %w", abi.ExportCall, err)}
+	}
+	i.healthy = true
+	return err
+}
+
+// renew replaces the function that calls go through: wazero's machine stack
+// grows with the guest's recursion, up to 100 MB, and a function keeps it. The
+// few microseconds are spent after slow calls only, since deep recursion is
+// slow.
+func (i *instance) renew() {
+	i.stale = false
+	i.call = i.module.ExportedFunction(abi.ExportCall)
+}
+
+// write encodes the request straight into the guest's memory.
+func (i *instance) write(request *abi.Request) (size int, err error) {
+	size = request.Size()
+	if size > int(i.capacity) {
+		if err := i.enlarge(size); err != nil {
+			return 0, err
+		}
+	}
+	b, ok := i.memory.slice(i.buffer, i.capacity)
+	if !ok {
+		return 0, fmt.Errorf("%s: its buffer of %d bytes at %d is outside the memory of %d",
+			abi.ExportAlloc, i.capacity, i.buffer, len(i.memory.bytes))
+	}
+	return len(request.Append(b[:0])), nil
+}
+
+// The sizes that input buffers are asked for.
+const (
+	minBuffer   = 1 << 10
+	doubleUpTo  = 64 << 10
+	maxAllocate = 1<<31 - 1
+)
+
+// enlarge asks for a buffer of at least size bytes, and for some more, so that
+// requests of slowly growing size do not each ask again.
+func (i *instance) enlarge(size int) error {
+	switch {
+	case size > maxAllocate:
+		return fmt.Errorf("a request of %d bytes is too large", size)
+	case size <= doubleUpTo:
+		size = max(minBuffer, 1<<bits.Len(uint(size-1)))
+	default:
+		size = min((size+doubleUpTo-1)/doubleUpTo*doubleUpTo, maxAllocate)
+	}
+	i.buffer, i.capacity = 0, 0
+	i.stack[0] = uint64(size)
+	if err := i.alloc.CallWithStack(i, i.stack[:1]); err != nil {
+		return fmt.Errorf("%s: %w", abi.ExportAlloc, err)
+	}
+	ptr := uint32(i.stack[0])
+	if ptr == 0 {
+		return fmt.Errorf("%s(%d) returned 0: out of memory", abi.ExportAlloc, size)
+	}
+	i.buffer, i.capacity = ptr, uint32(size)
+	return nil
+}
+
+// maxCause bounds the text of a fault: stack traces hold names that the guest
+// chose.
+const maxCause = 4 << 10
+
+// explain turns an error of running guest code into the outcome of a call.
+func (i *instance) explain(err error) error {
+	if i.expired.Load() {
+		return fmt.Errorf("%w: %s", guest.ErrTimeout, protocol.CutText(err.Error(), maxCause))
+	}
+	if text := err.Error(); len(text) > maxCause {
+		err = errors.New(protocol.CutText(text, maxCause))
+	}
+	return &guest.Fault{Cause: err}
+}
+
+// close frees the instance. It must not be running. The module may have been
+// marked as closed already without its memory being freed, so both are.
+func (i *instance) close() {
+	if i.module != nil {
+		_ = i.module.Close(context.Background()) // there is nothing else to close, and nothing that can fail
+	}
+	if i.memory != nil {
+		i.memory.Free()
+	}
+}

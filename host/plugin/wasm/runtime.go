@@ -1,0 +1,143 @@
+// Package wasm runs plugins that speak the native ABI, on wazero: compiling,
+// instances, their pool and memory, deadlines, host calls, WASI. It decides
+// how guests run; what they are asked is the business of package plugin.
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/mesh-host/mesh-host/host/operation"
+)
+
+// compilationWorkers compile one module; a large one is loaded in half the
+// time, and the host's other work still gets a core.
+const compilationWorkers = 2
+
+// Config is what a Runtime is made with.
+type Config struct {
+	// CacheDir keeps compiled modules between starts; "" keeps them in memory
+	// only. A folder that cannot be written is logged and not used.
+	CacheDir string
+	// Operations are the host functions that guests can import.
+	Operations operation.Table
+	// Unbounded compiles guests without the check that lets a deadline end
+	// them: a guest that spins then never ends. For benchmarks.
+	Unbounded bool
+	// Log takes what goes wrong in the host's own part.
+	Log *slog.Logger
+}
+
+// Runtime compiles and runs guests. It is safe for concurrent use.
+type Runtime struct {
+	wazero   wazero.Runtime
+	cache    wazero.CompilationCache
+	exports  map[string]map[string]api.FunctionDefinition // host functions by module and name
+	watchdog *watchdog
+	log      *slog.Logger
+	memories atomic.Int64
+}
+
+// New makes a runtime. The caller must Close it.
+func New(cfg Config) (*Runtime, error) {
+	ctx := context.Background()
+	cache := openCache(cfg.CacheDir, cfg.Log)
+	r := &Runtime{
+		cache: cache,
+		log:   cfg.Log,
+		wazero: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+			WithCoreFeatures(api.CoreFeaturesV2).
+			WithCompilationCache(cache).
+			WithDebugInfoEnabled(false).
+			WithCloseOnContextDone(!cfg.Unbounded)),
+	}
+	if err := r.defineHost(ctx, cfg.Operations); err != nil {
+		return nil, errors.Join(fmt.Errorf("wasm: define host functions: %w", err), r.release())
+	}
+	r.watchdog = startWatchdog()
+	return r, nil
+}
+
+// openCache falls back to a cache in memory where the folder is of no use.
+func openCache(dir string, log *slog.Logger) wazero.CompilationCache {
+	if dir == "" {
+		return wazero.NewCompilationCache()
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err == nil {
+		err = checkWritable(dir)
+	}
+	if err != nil {
+		log.Warn("compiled plugins are not kept on disk", "dir", dir, "error", err)
+		return wazero.NewCompilationCache()
+	}
+	return cache
+}
+
+// checkWritable tries, since permissions do not tell about full or read-only
+// file systems.
+func checkWritable(dir string) error {
+	f, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func (r *Runtime) defineHost(ctx context.Context, operations operation.Table) error {
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.wazero); err != nil {
+		return err
+	}
+	mesh, err := r.instantiateOperations(ctx, operations)
+	if err != nil {
+		return err
+	}
+	r.exports = map[string]map[string]api.FunctionDefinition{
+		mesh.Name(): mesh.ExportedFunctionDefinitions(),
+		wasi_snapshot_preview1.ModuleName: r.wazero.Module(wasi_snapshot_preview1.ModuleName).
+			ExportedFunctionDefinitions(),
+	}
+	return nil
+}
+
+// Memories returns how many instances hold memory.
+func (r *Runtime) Memories() int { return int(r.memories.Load()) }
+
+// Close frees everything. All plugins must have been closed.
+func (r *Runtime) Close() error {
+	r.watchdog.close()
+	return r.release()
+}
+
+func (r *Runtime) release() error {
+	ctx := context.Background()
+	return errors.Join(r.wazero.Close(ctx), r.cache.Close(ctx))
+}
+
+// Compile checks and compiles a module. The error says what is wrong with it.
+// The caller must Close the module.
+func (r *Runtime) Compile(binary []byte) (*Module, error) {
+	bounded, err := boundTables(binary)
+	if err != nil {
+		return nil, err
+	}
+	ctx := experimental.WithCompilationWorkers(context.Background(), compilationWorkers)
+	compiled, err := r.wazero.CompileModule(ctx, bounded)
+	if err != nil {
+		return nil, fmt.Errorf("not a usable WebAssembly module: %w", err)
+	}
+	m := &Module{runtime: r, compiled: compiled}
+	if err := m.check(); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}

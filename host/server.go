@@ -1,0 +1,213 @@
+// Package host is the server: it wires the packages below it together. The
+// command mesh-host is a thin shell around it, and another Go program can
+// embed it:
+//
+//	server, err := host.New(host.Default(), slog.Default())
+//	…
+//	err = server.Run(ctx)
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/backplane/memory"
+	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/demo"
+	"github.com/mesh-host/mesh-host/host/hub"
+	"github.com/mesh-host/mesh-host/host/plugin"
+	"github.com/mesh-host/mesh-host/host/transport"
+)
+
+// Server is a mesh-host server. Its methods are safe for concurrent use.
+type Server struct {
+	config    Config
+	log       *slog.Logger
+	hub       *hub.Hub
+	backplane *memory.Backplane
+	plugins   *plugin.Manager
+	transport *transport.Server
+	admin     *http.Server
+
+	clients, operators net.Listener
+	ready              chan struct{}
+	serving            atomic.Bool
+}
+
+// Option is something that New can be told beside the configuration.
+type Option func(*extras)
+
+type extras struct {
+	commands    []command.Command
+	noDeadlines bool
+}
+
+// WithCommand adds a command that the embedding program handles itself. It
+// hides a plugin's command of the same name.
+func WithCommand(c command.Command) Option {
+	return func(e *extras) { e.commands = append(e.commands, c) }
+}
+
+// WithoutDeadlines runs plugins without the check that lets a deadline end
+// them. It is for measuring what the check costs: a plugin that loops then
+// never ends.
+func WithoutDeadlines() Option {
+	return func(e *extras) { e.noDeadlines = true }
+}
+
+// New makes a server from a valid configuration; the error names every key
+// that is not. Nothing is opened but the plugin folder and the cache of
+// compiled plugins. The caller must Run it.
+func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	var extra extras
+	for _, option := range options {
+		option(&extra)
+	}
+	s := &Server{
+		config: config, log: log, ready: make(chan struct{}),
+		hub: hub.New(config.hubLimits()), backplane: memory.New(),
+	}
+	router := command.NewRouter(log.With("component", "command"), extra.commands...)
+	plugins, err := plugin.New(s.pluginOptions(router, extra))
+	if err != nil {
+		return nil, err
+	}
+	s.plugins = plugins
+	s.transport = transport.New(config.transportOptions(), s.hub, router, s.publicHandler(), log.With("component", "transport"))
+	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout}
+	return s, nil
+}
+
+// Ready is closed once both listeners accept and the plugins are loaded.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Addr returns the address that clients connect to; nil before Ready.
+func (s *Server) Addr() net.Addr { return s.clients.Addr() }
+
+// AdminAddr returns the address of the operators' side; nil before Ready.
+func (s *Server) AdminAddr() net.Addr { return s.operators.Addr() }
+
+// Run listens, loads the plugins and serves until ctx is done. Then it stops
+// accepting, lets the commands in flight finish, closes the sessions with
+// 1001, stops the plugins, and returns nil; shutdown.grace bounds that. It may
+// be called once.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.listen(); err != nil {
+		return errors.Join(err, s.plugins.Close())
+	}
+	if err := s.plugins.Load(); err != nil {
+		return errors.Join(err, s.clients.Close(), s.operators.Close(), s.plugins.Close())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
+
+	var backs, fronts sync.WaitGroup
+	backs.Go(func() { s.hub.Run(below) })
+	backs.Go(func() { s.backplane.Run(below) })
+	backs.Go(func() { s.end(cancel, s.plugins.Run(below)) })
+	fronts.Go(func() { s.end(cancel, s.transport.Serve(s.clients)) })
+	fronts.Go(func() { s.end(cancel, s.admin.Serve(s.operators)) })
+	s.serving.Store(true)
+	close(s.ready)
+
+	<-ctx.Done()
+	s.shutdown()
+	fronts.Wait()
+	stopBelow()
+	backs.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return nil
+}
+
+// end lets the failure of one part end the whole server.
+func (s *Server) end(cancel context.CancelCauseFunc, err error) {
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		cancel(fmt.Errorf("host: %w", err))
+	}
+}
+
+func (s *Server) listen() (err error) {
+	if s.clients, err = net.Listen("tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("host: listen: %w", err)
+	}
+	if s.operators, err = net.Listen("tcp", s.config.Admin.Listen); err != nil {
+		return errors.Join(fmt.Errorf("host: admin.listen: %w", err), s.clients.Close())
+	}
+	return nil
+}
+
+// shutdown ends everything that faces outwards.
+func (s *Server) shutdown() {
+	s.serving.Store(false)
+	s.log.Info("shutting down", "sessions", s.hub.Len(), "grace", s.config.Shutdown.Grace)
+	grace, cancel := context.WithTimeout(context.Background(), s.config.Shutdown.Grace)
+	defer cancel()
+	_ = s.clients.Close()
+	start := time.Now()
+	s.transport.Shutdown(grace)
+	if err := s.admin.Shutdown(grace); err != nil {
+		_ = s.admin.Close()
+	}
+	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond))
+}
+
+// readiness is the error of /readyz, nil while clients are welcome.
+func (s *Server) readiness() error {
+	if !s.serving.Load() {
+		return errors.New("shutting down")
+	}
+	loaded := make(map[string]bool)
+	for _, p := range s.plugins.Status() {
+		loaded[p.Name] = loaded[p.Name] || p.Loaded
+	}
+	for _, name := range s.config.Auth.Require {
+		if !loaded[name] {
+			return fmt.Errorf("plugin %q, which auth.require names, is not loaded", name)
+		}
+	}
+	return nil
+}
+
+// publicHandler serves what the clients' port serves beside WebSocket.
+func (s *Server) publicHandler() http.Handler {
+	mux := http.NewServeMux()
+	health := admin.Health(s.readiness)
+	mux.Handle("/healthz", health)
+	mux.Handle("/readyz", health)
+	if s.config.Demo.Enabled {
+		mux.Handle("/", demo.Handler(s.commandNames))
+	}
+	return mux
+}
+
+func (s *Server) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", admin.Health(s.readiness))
+	mux.Handle("GET /metrics", admin.Metrics(admin.Sources{
+		Sessions: s.hub.Len, Transport: s.transport.Metrics, Plugins: s.plugins.Status,
+	}))
+	return mux
+}
+
+func (s *Server) commandNames() []string {
+	var names []string
+	for _, p := range s.plugins.Status() {
+		names = append(names, p.Commands...)
+	}
+	return names
+}

@@ -1,0 +1,43 @@
+package mesh
+
+import (
+	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
+	"github.com/mesh-host/mesh-host/pdk/go/internal/env"
+)
+
+// smallResult is the size, in bytes, up to which a result without text fits
+// the buffer of the arguments; an integer and a boolean take 17.
+const smallResult = 64
+
+// finishCall fetches the result of a host call into memory of its own: the
+// caller may keep what points into it.
+func finishCall(result uint64) (codec.Fields, error) {
+	return finish(result, make([]byte, uint32(result)))
+}
+
+// finishSmall fetches a result of integers and booleans without allocating.
+func finishSmall(result uint64) (codec.Fields, error) {
+	if result > smallResult { // also where the upper half names an error
+		return finishCall(result)
+	}
+	return finish(result, smallBuffer()[:result])
+}
+
+// finishEmpty is for the operations that return nothing.
+func finishEmpty(result uint64) error {
+	if result>>32 == 0 {
+		return nil
+	}
+	_, err := finishCall(result)
+	return err
+}
+
+func finish(result uint64, buffer []byte) (codec.Fields, error) {
+	if len(buffer) > 0 {
+		env.Take(buffer)
+	}
+	if result>>32 != 0 {
+		return codec.Fields{}, decodeError(buffer)
+	}
+	return codec.Decode(buffer), nil
+}

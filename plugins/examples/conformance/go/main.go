@@ -1,0 +1,33 @@
+// The conformance plugin has one command for each thing that a host must do
+// right: every language's kit has the same one, and the same suite tests them.
+package main
+
+import (
+	mesh "github.com/mesh-host/mesh-host/pdk/go"
+)
+
+func init() { mesh.Main(setup) }
+
+func main() {}
+
+func setup(p *mesh.Plugin) error {
+	p.Name("conformance")
+	p.Version("1.0.0")
+	p.Capability("kv", "count keeps its number there")
+	p.Capability("connections.send", "send and broadcast push to clients")
+
+	p.Command("echo", echo)
+	p.Command("add", add)
+	p.Command("fail", fail)
+	p.Command("whoami", whoami)
+	p.Command("count", count)
+	p.Command("send", send)
+	p.Command("broadcast", broadcast)
+	p.Command("log", logLine)
+
+	p.Command("spin", spin)
+	p.Command("grow", grow)
+	p.Command("trap", trap)
+	p.Command("recurse", recurse)
+	return nil
+}

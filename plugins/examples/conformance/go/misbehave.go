@@ -1,0 +1,55 @@
+package main
+
+import (
+	"unsafe"
+
+	mesh "github.com/mesh-host/mesh-host/pdk/go"
+)
+
+// What these commands leave behind is reachable, so that no compiler finds
+// their work useless and takes it out.
+var (
+	turns uint64
+	hoard [][]byte
+)
+
+// spin loops for ever.
+func spin(*mesh.Call) (mesh.JSON, error) {
+	for {
+		turns++
+	}
+}
+
+// grow takes memory, and touches it, until it is refused.
+func grow(*mesh.Call) (mesh.JSON, error) {
+	for {
+		block := make([]byte, 64<<10)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		hoard = append(hoard, block)
+	}
+}
+
+// trap reads far behind the end of its memory.
+func trap(*mesh.Call) (mesh.JSON, error) {
+	far := (*uint64)(unsafe.Add(unsafe.Pointer(&turns), 3<<30))
+	return mesh.Int(int64(*far)), nil
+}
+
+// recurse calls itself for ever.
+func recurse(*mesh.Call) (mesh.JSON, error) {
+	return mesh.Int(int64(descend(&frame{}))), nil
+}
+
+type frame struct {
+	parent *frame
+	depth  int
+}
+
+//go:noinline
+func descend(parent *frame) int {
+	here := frame{parent: parent, depth: parent.depth + 1}
+	turns++
+	return descend(&here) + here.depth
+}
