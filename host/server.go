@@ -32,6 +32,7 @@ type Server struct {
 	config    Config
 	log       *slog.Logger
 	hub       *hub.Hub
+	router    *command.Router
 	backplane *memory.Backplane
 	plugins   *plugin.Manager
 	transport *transport.Server
@@ -78,13 +79,13 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		config: config, log: log, ready: make(chan struct{}),
 		hub: hub.New(config.hubLimits()), backplane: memory.New(),
 	}
-	router := command.NewRouter(log.With("component", "command"), extra.commands...)
-	plugins, err := plugin.New(s.pluginOptions(router, extra))
+	s.router = command.NewRouter(log.With("component", "command"), extra.commands...)
+	plugins, err := plugin.New(s.pluginOptions(s.router, extra))
 	if err != nil {
 		return nil, err
 	}
 	s.plugins = plugins
-	s.transport = transport.New(config.transportOptions(), s.hub, router, s.publicHandler(), log.With("component", "transport"))
+	s.transport = transport.New(config.transportOptions(), s.hub, s.router, s.publicHandler(), log.With("component", "transport"))
 	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout}
 	return s, nil
 }
@@ -171,13 +172,11 @@ func (s *Server) readiness() error {
 	if !s.serving.Load() {
 		return errors.New("shutting down")
 	}
-	loaded := make(map[string]bool)
-	for _, p := range s.plugins.Status() {
-		loaded[p.Name] = loaded[p.Name] || p.Loaded
-	}
+	table := s.router.Acquire()
+	defer table.Release()
 	for _, name := range s.config.Auth.Require {
-		if !loaded[name] {
-			return fmt.Errorf("plugin %q, which auth.require names, is not loaded", name)
+		if !table.Authenticating[name] {
+			return fmt.Errorf("plugin %q, which auth.require names, is not loaded or does not authenticate", name)
 		}
 	}
 	return nil

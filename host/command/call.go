@@ -73,10 +73,14 @@ func (c *Call) Result() []byte {
 	return c.reply
 }
 
-// SetPayload replaces the payload with a copy of body, JSON text.
+// SetPayload replaces the payload with a copy of body, JSON text; an empty one
+// takes it away.
 func (c *Call) SetPayload(body []byte) {
 	c.payload = append(c.payload[:0], body...)
-	c.Payload = c.payload
+	c.Payload = nil
+	if len(body) > 0 {
+		c.Payload = c.payload
+	}
 }
 
 // AddLocals merges a JSON object over the locals, shallowly.

@@ -50,8 +50,8 @@ func (r *Router) Acquire() *Table {
 
 // Resolve finds a command by the name that a client sent: a built-in under
 // mesh/, rt/ or, where no one else registered it, its bare name; else a native
-// command or a plugin's. The dialect is that of the call to a built-in, DialectUnknown for
-// others. It returns nil where there is no such command.
+// command or a plugin's. The dialect is that of the call to a built-in,
+// DialectUnknown for others. It returns nil where there is no such command.
 func (r *Router) Resolve(t *Table, name []byte) (*Command, protocol.Dialect) {
 	if c := r.native[string(name)]; c != nil {
 		return c, protocol.DialectUnknown

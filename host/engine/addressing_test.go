@@ -14,9 +14,10 @@ import (
 )
 
 // crowd connects n clients and returns their ids beside them.
-func crowd(t testing.TB, h *hub.Hub, n int) (clients []client, ids []string) {
+func crowd(tb testing.TB, h *hub.Hub, n int) (clients []client, ids []string) {
+	tb.Helper()
 	for range n {
-		c := connect(t, h, hub.Info{})
+		c := connect(tb, h, hub.Info{})
 		clients, ids = append(clients, c), append(ids, c.ID())
 	}
 	return clients, ids

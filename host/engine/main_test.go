@@ -31,17 +31,17 @@ type client struct {
 }
 
 // connect adds a session to a hub, until the end of the test.
-func connect(t testing.TB, h *hub.Hub, info hub.Info) client {
-	t.Helper()
-	wire := hubtest.NewWire(t)
+func connect(tb testing.TB, h *hub.Hub, info hub.Info) client {
+	tb.Helper()
+	wire := hubtest.NewWire(tb)
 	s, err := h.Register(wire, info)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := s.Uncork(nil); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { s.End() })
+	tb.Cleanup(func() { s.End() })
 	return client{s, wire}
 }
 

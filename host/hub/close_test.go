@@ -52,7 +52,7 @@ func TestCloseTimeout(t *testing.T) {
 				s, wire := connect(t, running(t, defaults))
 				wire.Block(blocked)
 				s.Close(hub.Cause{Code: abi.CloseGoingAway})
-				<-time.After(defaults.CloseTimeout)
+				<-time.After(defaults.CloseTimeout - 1)
 				if wire.Closed() {
 					t.Error("closed before the timeout")
 				}

@@ -29,12 +29,13 @@ var defaults = hub.Limits{
 var quiet = hub.Limits{Outbox: 1 << 20, CloseTimeout: 5 * time.Second}
 
 // running makes a hub whose timers run until the end of the test.
-func running(t testing.TB, limits hub.Limits) *hub.Hub {
+func running(tb testing.TB, limits hub.Limits) *hub.Hub {
+	tb.Helper()
 	h := hub.New(limits)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { h.Run(ctx) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		wg.Wait()
 	})
@@ -42,23 +43,23 @@ func running(t testing.TB, limits hub.Limits) *hub.Hub {
 }
 
 // register adds a session that is still corked; it ends with the test.
-func register(t testing.TB, h *hub.Hub, wire hub.Wire) *hub.Session {
-	t.Helper()
+func register(tb testing.TB, h *hub.Hub, wire hub.Wire) *hub.Session {
+	tb.Helper()
 	s, err := h.Register(wire, hub.Info{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { s.End() })
+	tb.Cleanup(func() { s.End() })
 	return s
 }
 
 // connect adds a session that is open.
-func connect(t testing.TB, h *hub.Hub) (*hub.Session, *hubtest.Wire) {
-	t.Helper()
-	wire := hubtest.NewWire(t)
-	s := register(t, h, wire)
+func connect(tb testing.TB, h *hub.Hub) (*hub.Session, *hubtest.Wire) {
+	tb.Helper()
+	wire := hubtest.NewWire(tb)
+	s := register(tb, h, wire)
 	if err := s.Uncork(nil); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s, wire
 }

@@ -289,13 +289,12 @@ func TestHammerOrder(t *testing.T) {
 	for p := range producers {
 		wg.Go(func() {
 			for i := range each {
-				switch {
-				case p%2 == 0:
+				if p%2 == 0 {
 					s.Push(frame("%d %d", p, i))
-				default:
-					s.Reply([]byte("0"), fmt.Appendf(nil, `"%d %d"`, p, i), nil)
-					_ = s.Flush()
+					continue
 				}
+				s.Reply([]byte("0"), fmt.Appendf(nil, `"%d %d"`, p, i), nil)
+				_ = s.Flush()
 			}
 		})
 	}

@@ -62,12 +62,12 @@ func (w *Wheel) Run(ctx context.Context) {
 	}
 }
 
-// clock returns the tick that the time is in; the lock is held.
-func (w *Wheel) clock() int64 {
+// elapsed returns the time since the start; the lock is held.
+func (w *Wheel) elapsed() time.Duration {
 	if w.start.IsZero() {
-		return w.now
+		return time.Duration(w.now) * Tick
 	}
-	return max(w.now, int64(time.Since(w.start)/Tick))
+	return time.Since(w.start)
 }
 
 // advance goes on by one tick, collects what it brings, and reports whether
@@ -75,7 +75,7 @@ func (w *Wheel) clock() int64 {
 func (w *Wheel) advance() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.now >= w.clock() {
+	if w.now >= int64(w.elapsed()/Tick) {
 		return false
 	}
 	w.now++
@@ -106,16 +106,15 @@ func (w *Wheel) pop() *Timer {
 
 // Schedule makes t fire once after d, instead of whenever it was due before.
 func (w *Wheel) Schedule(t *Timer, d time.Duration) {
-	ticks := max(0, int64((d+Tick-1)/Tick))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.next != nil {
 		t.unlink()
 	}
 	// From the clock, not from now: a wheel that is late must not take the
-	// time it lost for time that has passed since. And the current tick has
-	// partly passed.
-	t.at = w.clock() + ticks + 1
+	// time it lost for time that has passed since.
+	due := w.elapsed() + max(d, 0)
+	t.at = max(w.now+1, int64((due+Tick-1)/Tick))
 	t.link(&w.slots[t.at%wheelSlots])
 }
 

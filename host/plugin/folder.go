@@ -3,7 +3,6 @@ package plugin
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -98,6 +97,7 @@ func (m *Manager) due(now time.Time, settle time.Duration) (due []*file, pending
 	var waiting []*file
 	for _, f := range m.files {
 		var collided *collision
+		var unread *unreadable
 		switch {
 		case f.changed() && now.Sub(f.since) < settle:
 			pending = true
@@ -105,7 +105,7 @@ func (m *Manager) due(now time.Time, settle time.Duration) (due []*file, pending
 			due = append(due, f)
 		case errors.As(f.failure, &collided):
 			waiting = append(waiting, f)
-		case unreadable(f.failure):
+		case errors.As(f.failure, &unread):
 			due = append(due, f)
 		}
 	}
@@ -116,12 +116,12 @@ func (m *Manager) due(now time.Time, settle time.Duration) (due []*file, pending
 	return due, pending
 }
 
-// unreadable reports a failure of the file system, which may pass without the
-// file changing.
-func unreadable(err error) bool {
-	var path *fs.PathError
-	return errors.As(err, &path)
-}
+// unreadable is a failure of the file system, which may pass without the file
+// changing.
+type unreadable struct{ error }
+
+// Unwrap returns the failure.
+func (u *unreadable) Unwrap() error { return u.error }
 
 // openFolder makes the folder where it is missing.
 func openFolder(dir string) error {

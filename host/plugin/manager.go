@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,8 +179,11 @@ func (m *Manager) reload(name string) error {
 	if found == nil {
 		return ErrNotFound
 	}
-	found.tried, found.forced = nil, true
-	files, _ := m.due(now, 0)
+	found.forced = true
+	files, _ := m.due(now, m.settle)
+	if !slices.Contains(files, found) {
+		files = append(files, found)
+	}
 	m.process(files)
 	return found.failure
 }

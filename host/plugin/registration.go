@@ -42,6 +42,14 @@ func parseRegistration(document []byte) (*abi.Registration, error) {
 	return r, nil
 }
 
+// brief cuts an error whose text may hold any part of a guest's document.
+func brief(err error) error {
+	if text := err.Error(); len(text) > maxLogged {
+		return errors.New(protocol.CutText(text, maxLogged))
+	}
+	return err
+}
+
 // decodeStrictly reads one JSON value and nothing else, with no unknown
 // members.
 func decodeStrictly(text []byte, v any) error {

@@ -21,6 +21,7 @@ type candidate struct {
 	version *version // nil where it failed, is gone, or is what serves already
 	err     error
 	same    bool // the content that serves already
+	known   bool // err is what the last try said
 	took    time.Duration
 }
 
@@ -155,9 +156,11 @@ func (m *Manager) record(candidates []*candidate, after map[string]*version) {
 			f.since = time.Now() // it is not quiet after all
 			continue
 		}
+		before := f.failure
 		f.tried, f.forced, f.version, f.failure = f.seen, false, after[f.name], nil
 		if c.err != nil {
 			f.failure = fmt.Errorf("plugin: load %s: %w", f.name, c.err)
+			c.known = before != nil && before.Error() == f.failure.Error()
 		}
 	}
 }
@@ -166,7 +169,7 @@ func (m *Manager) record(candidates []*candidate, after map[string]*version) {
 func (m *Manager) report(candidates []*candidate) {
 	for _, c := range candidates {
 		switch f := c.file; {
-		case errors.Is(c.err, errChanging) || c.same:
+		case errors.Is(c.err, errChanging) || c.same || c.known:
 		case c.err != nil && f.version != nil:
 			m.log.Error("plugin not loaded; the version before goes on serving", "file", f.name, "version", f.version.hash, "error", c.err)
 		case c.err != nil:

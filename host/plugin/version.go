@@ -47,18 +47,19 @@ var errChanging = errors.New("the file changes while it is read")
 
 // readFile reads a plugin's file; expected is what it was when it was found.
 func (m *Manager) readFile(file string, expected os.FileInfo) (content []byte, hash string, err error) {
-	f, err := os.Open(filepath.Join(m.dir, file))
-	if err != nil {
-		return nil, "", err
-	}
-	defer f.Close()
 	if expected.Size() > maxFile {
 		return nil, "", fmt.Errorf("the file has %d bytes, over the limit of %d", expected.Size(), maxFile)
 	}
-	if content, err = io.ReadAll(io.LimitReader(f, maxFile+1)); err != nil {
-		return nil, "", err
+	path := filepath.Join(m.dir, file)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", &unreadable{err}
 	}
-	if now, err := os.Stat(f.Name()); err != nil || !sameState(now, expected) || int64(len(content)) != expected.Size() {
+	content, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, "", &unreadable{err}
+	}
+	if now, err := os.Stat(path); err != nil || !sameState(now, expected) || int64(len(content)) != expected.Size() {
 		return nil, "", errChanging
 	}
 	sum := sha256.Sum256(content)
@@ -113,7 +114,7 @@ func (m *Manager) start(module *wasm.Module, name string) (*version, error) {
 	r, err := parseRegistration(g.Document())
 	if err != nil {
 		g.Close()
-		return nil, err
+		return nil, brief(err)
 	}
 	return &version{profile: p, name: name, registration: r, guest: g}, nil
 }

@@ -70,8 +70,8 @@ func TestScan(t *testing.T) {
 
 func TestScanBadFrames(t *testing.T) {
 	t.Parallel()
-	nested := func(open, close string, n int) string {
-		return `{"command":"a","payload":` + strings.Repeat(open, n) + "1" + strings.Repeat(close, n) + `}`
+	nested := func(opener, closer string, n int) string {
+		return `{"command":"a","payload":` + strings.Repeat(opener, n) + "1" + strings.Repeat(closer, n) + `}`
 	}
 	for err, frames := range map[error][]string{
 		protocol.ErrNotJSON: {

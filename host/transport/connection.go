@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -99,11 +100,12 @@ func (c *connection) fail(err error) {
 // not reset the connection before the peer has read why (RFC 6455 section
 // 7.1.1). The close timeout ends it.
 func (c *connection) discard() {
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+	if half, ok := c.conn.(halfCloser); ok {
 		_ = half.CloseWrite()
 	}
+	c.in.forget() // first: a full buffer has no room to read into
 	for c.source.fill(&c.in) == nil {
-		c.in.r = c.in.w
+		c.in.forget()
 	}
 }
 
@@ -142,10 +144,20 @@ func closeCause(body []byte) (cause hub.Cause, reply int, reason string) {
 		return malformed, malformed.Code, malformed.Reason
 	}
 	code, text := binary.BigEndian.Uint16(body), body[2:]
-	if code > 4999 || ws.CheckCloseFrameData(ws.StatusCode(code), "") != nil || !utf8.Valid(text) {
+	if !isCloseCode(code) || !utf8.Valid(text) {
 		return malformed, malformed.Code, malformed.Reason
 	}
 	return hub.Cause{Code: int(code), Reason: string(text)}, int(code), ""
+}
+
+// isCloseCode reports whether a peer may send code: those of RFC 6455 section
+// 7.4.1 and of its registry (1012 to 1014), of libraries and applications.
+func isCloseCode(code uint16) bool {
+	switch code {
+	case 1004, 1005, 1006:
+		return false
+	}
+	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }
 
 // message handles a text message and reports whether this goroutine still has
@@ -294,8 +306,10 @@ func (c *connection) run(r request, yielder command.Yielder) {
 func (c *connection) safely(r request, call *command.Call) (failed *protocol.Error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.server.log.Error("command panicked", "command", r.command.Name, "panic", p, "stack", string(debug.Stack()))
-			failed = protocol.NewError(abi.CodeServer, "Internal error")
+			ref := rand.Text()[:12]
+			c.server.log.Error("command panicked", "command", r.command.Name, "connection", c.session.ID(),
+				"ref", ref, "panic", p, "stack", string(debug.Stack()))
+			failed = protocol.Internal(ref)
 		}
 	}()
 	return c.server.router.Run(c.server.base, r.table, r.command, call)
@@ -342,8 +356,9 @@ func (c *connection) drain() {
 
 // finish ends the session after the last frame: it waits for the commands
 // that still run and tells the observers. The holder of the turn calls it.
+// There is no one left to write to: a write could wait for ever for a peer
+// that has stopped sending and does not read.
 func (c *connection) finish() {
-	_ = c.session.Flush()
 	_ = c.conn.Close()
 	c.work.Wait()
 	c.in.giveBack()

@@ -86,6 +86,14 @@ func (in *inbound) giveBack() {
 	if cap(in.last) > keepMessage {
 		in.last = nil
 	}
+	if len(in.message) == 0 && cap(in.message) > keepMessage {
+		in.message = nil
+	}
+}
+
+// forget drops everything that has arrived.
+func (in *inbound) forget() {
+	in.r, in.w, in.tail, in.message, in.last = 0, 0, nil, nil, nil
 }
 
 // split hands over the buffer (and the assembled message) that the latest

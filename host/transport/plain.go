@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,7 +23,7 @@ func newPlainServer(handler http.Handler, o Options, log *slog.Logger) *plainSer
 	p := &plainServer{
 		queue: &handed{conns: make(chan net.Conn), done: make(chan struct{})},
 		http: &http.Server{
-			Handler:           handler,
+			Handler:           closing{handler},
 			ReadHeaderTimeout: o.HandshakeTimeout,
 			ReadTimeout:       o.HandshakeTimeout,
 			WriteTimeout:      time.Minute,
@@ -34,6 +33,15 @@ func newPlainServer(handler http.Handler, o Options, log *slog.Logger) *plainSer
 	}
 	p.http.SetKeepAlivesEnabled(false)
 	return p
+}
+
+// closing says that the connection ends with the response, which net/http by
+// itself does not tell a client that asks in HTTP/1.0 to keep it.
+type closing struct{ http.Handler }
+
+func (c closing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	c.Handler.ServeHTTP(w, r)
 }
 
 func (p *plainServer) serve() { _ = p.http.Serve(p.queue) }
@@ -95,7 +103,15 @@ func (r *replayed) Read(p []byte) (int, error) {
 	return r.Conn.Read(p)
 }
 
-var _ io.Reader = (*replayed)(nil)
+// CloseWrite lets net/http end a response before it stops reading.
+func (r *replayed) CloseWrite() error {
+	if half, ok := r.Conn.(halfCloser); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+var _ halfCloser = (*replayed)(nil)
 
 // isTemporary reports whether accepting may work again in a moment.
 func isTemporary(err error) bool {

@@ -44,7 +44,7 @@ type Options struct {
 // Metrics are a Server's counters.
 type Metrics struct {
 	// Refused counts handshakes that were answered with a status other than
-	// 101; BadFrames frames that were no command.
+	// 101 or not at all; BadFrames frames that were no command.
 	Refused, BadFrames uint64
 }
 
@@ -66,10 +66,10 @@ type Server struct {
 	stop context.CancelFunc
 
 	mu          sync.Mutex
+	handshakes  map[net.Conn]struct{} // under way
 	connections map[*connection]struct{}
 	draining    bool
 	work        sync.WaitGroup // handshakes and connections
-	handshakes  atomic.Int64
 }
 
 // New makes a server; plain answers the requests that are no WebSocket
@@ -81,6 +81,7 @@ func New(options Options, h *hub.Hub, router *command.Router, plain http.Handler
 		plain:       newPlainServer(plain, options, log),
 		base:        base,
 		stop:        stop,
+		handshakes:  make(map[net.Conn]struct{}),
 		connections: make(map[*connection]struct{}),
 	}
 }
@@ -119,29 +120,54 @@ const acceptPause = 50 * time.Millisecond
 const maxHandshakes = 4096
 
 func (s *Server) accept(conn net.Conn) {
-	if s.handshakes.Add(1) > maxHandshakes {
-		s.handshakes.Add(-1)
+	deadline := time.Now().Add(s.options.HandshakeTimeout)
+	_ = conn.SetDeadline(deadline)
+	if !s.begin(conn) {
 		s.metrics.refused.Add(1)
 		_ = conn.Close()
 		return
 	}
-	s.work.Go(func() {
-		defer s.handshakes.Add(-1)
-		s.handshake(conn)
-	})
+	go func() {
+		defer s.work.Done()
+		defer s.settled(conn)
+		s.handshake(conn, deadline)
+	}()
+}
+
+// begin takes a connection into the account of the handshakes under way,
+// unless there are too many or the server is draining.
+func (s *Server) begin(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining || len(s.handshakes) >= maxHandshakes {
+		return false
+	}
+	s.handshakes[conn] = struct{}{}
+	s.work.Add(1)
+	return true
+}
+
+// settled takes a connection out of that account.
+func (s *Server) settled(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.handshakes, conn)
 }
 
 // start begins a session's life on a goroutine of its own: the handshake has
-// grown this one's stack. It fails while the server is draining.
-func (s *Server) start(c *connection) bool {
+// grown this one's stack. first is what leaves before anything else. It fails
+// while the server is draining.
+func (s *Server) start(c *connection, first []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
 		return false
 	}
+	delete(s.handshakes, c.conn)
 	s.connections[c] = struct{}{}
 	s.work.Add(1) // until forget, by whichever goroutine has the turn then
 	go func() {
+		_ = c.session.Uncork(first)
 		c.observe(func(ctx context.Context, o command.Observer) { o.Connected(ctx, c.session) })
 		c.read()
 	}()
@@ -161,6 +187,9 @@ func (s *Server) forget(c *connection) {
 func (s *Server) Shutdown(ctx context.Context) {
 	s.mu.Lock()
 	s.draining = true
+	for conn := range s.handshakes {
+		_ = conn.SetReadDeadline(time.Unix(1, 0)) // whoever has not asked by now is not waited for
+	}
 	for c := range s.connections {
 		c.drain()
 	}
@@ -182,7 +211,11 @@ func (s *Server) cut() {
 	s.stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for conn := range s.handshakes {
+		_ = conn.Close()
+	}
 	for c := range s.connections {
+		c.session.Close(goingAway) // for the observers; no one waits for the frame
 		_ = c.conn.Close()
 	}
 }

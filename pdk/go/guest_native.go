@@ -5,6 +5,7 @@ package mesh
 import (
 	"unsafe"
 
+	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
 	"github.com/mesh-host/mesh-host/pdk/go/internal/env"
 )
 
@@ -25,18 +26,29 @@ func (g *guest) Register() []byte { return g.plugin.register(g.setup) }
 
 // Call hands the plugin a copy of the request and gives back a copy of the
 // response. Then it fills the plugin's copy with rubbish, so that a plugin that
-// keeps what is valid only until its handler returns fails its tests.
+// keeps what is valid only until its handler returns fails its tests. In wasm
+// the host is trusted with the lengths in a request; here a wrong one panics.
 func (g *guest) Call(handler uint32, request []byte) []byte {
+	f := codec.Decode(request)
+	f.Int()
+	for range slack/4 - 1 {
+		f.Bytes()
+	}
+	if err := f.Err(); err != nil {
+		panic(err)
+	}
 	memory := append(make([]byte, 0, len(request)+slack), request...)[:len(request)+slack]
 	response := g.plugin.call(handler, unsafe.Pointer(&memory[0]), uint32(len(request)))
 	response = append([]byte(nil), response...)
-	for i := range memory {
-		memory[i] = 0xAA
-	}
+	spoil(memory)
 	for i := range g.plugin.memory.chunks {
-		for j := range g.plugin.memory.chunks[i].data {
-			g.plugin.memory.chunks[i].data[j] = 0xAA
-		}
+		spoil(g.plugin.memory.chunks[i].data[:])
 	}
 	return response
+}
+
+func spoil(b []byte) {
+	for i := range b {
+		b[i] = 0xAA
+	}
 }

@@ -17,8 +17,8 @@ type Handshake struct {
 
 // Identity is who a connection is, and what it starts with.
 type Identity struct {
-	// User is the authenticated user. It must not be empty: a hook with
-	// nothing to say returns no identity.
+	// User is the authenticated user, at most 256 bytes without control
+	// characters; "" leaves the connection anonymous.
 	User string
 	// Metadata becomes the connection's metadata; nil leaves null.
 	Metadata JSON
@@ -97,7 +97,7 @@ func unescapeQuery(s string) string {
 // makes a plugin 30 KB larger.
 
 func cut(s string, separator byte) (before, after string, found bool) {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == separator {
 			return s[:i], s[i+1:], true
 		}
@@ -120,7 +120,7 @@ func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	for i := 0; i < len(a); i++ {
+	for i := range len(a) {
 		if lower(a[i]) != lower(b[i]) {
 			return false
 		}
@@ -140,9 +140,6 @@ func lower(c byte) byte {
 func (c *Call) identify(identity *Identity) []byte {
 	if identity == nil {
 		return continues
-	}
-	if identity.User == "" {
-		return c.memory.failure(statusError, NewError(CodeServer, "the plugin gave an identity without a user"))
 	}
 	o := c.Object().Text("user", identity.User)
 	if identity.Metadata != nil {

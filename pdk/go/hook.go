@@ -11,7 +11,9 @@ type Departure struct {
 	Reason string
 }
 
-// Authenticate registers a hook that says who a client is before it may
+// A plugin registers at most one hook for each event.
+
+// Authenticate registers the hook that says who a client is before it may
 // connect. It returns an identity, nil where it has nothing to say (the client
 // stays anonymous unless another hook knows it), or an error, which refuses
 // the handshake: with the status and text of Refuse, or with 401 and the
@@ -26,7 +28,7 @@ func (p *Plugin) Authenticate(fn func(*Handshake) (*Identity, error), options ..
 	}, options)
 }
 
-// OnConnect registers a hook that runs after a connection has been made. An
+// OnConnect registers the hook that runs after a connection has been made. An
 // error is logged.
 func (p *Plugin) OnConnect(fn func(*Call) error, options ...HookOption) {
 	p.hook("connect", fn == nil, func(c *Call) []byte {
@@ -34,7 +36,7 @@ func (p *Plugin) OnConnect(fn func(*Call) error, options ...HookOption) {
 	}, options)
 }
 
-// OnDisconnect registers a hook that runs after a connection has ended. An
+// OnDisconnect registers the hook that runs after a connection has ended. An
 // error is logged.
 func (p *Plugin) OnDisconnect(fn func(*Departure) error, options ...HookOption) {
 	p.hook("disconnect", fn == nil, func(c *Call) []byte {

@@ -21,6 +21,7 @@ type Backend struct {
 
 // Run tests a backend against the contract.
 func Run(t *testing.T, b Backend) {
+	t.Helper()
 	t.Run("KV", func(t *testing.T) {
 		t.Parallel()
 		runKV(t, b)
@@ -32,17 +33,18 @@ func (b Backend) ttl() time.Duration {
 	if b.FakeTime {
 		return time.Minute
 	}
-	return 50 * time.Millisecond
+	return 300 * time.Millisecond
 }
 
 // timed runs a test in which time passes.
-func (b Backend) timed(t *testing.T, test func(*testing.T, backplane.KV)) {
+func (b Backend) timed(t *testing.T, test func(store)) {
+	t.Helper()
 	if b.FakeTime {
-		synctest.Test(t, func(t *testing.T) { test(t, b.New(t)) })
+		synctest.Test(t, func(t *testing.T) { test(store{t, b.New(t)}) })
 		return
 	}
 	t.Parallel()
-	test(t, b.New(t))
+	test(store{t, b.New(t)})
 }
 
 // pass lets time go by.

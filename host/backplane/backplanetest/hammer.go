@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -32,58 +31,58 @@ func hammer(work func(worker int)) {
 	wg.Wait()
 }
 
-func hammerIncrement(t *testing.T, kv backplane.KV) {
+func hammerIncrement(s store) {
 	var seen [workers*rounds + 1]atomic.Bool
 	hammer(func(int) {
 		for range rounds {
-			sum, err := kv.Increment(context.Background(), space, "n", 1, none)
+			sum, err := s.Increment(context.Background(), space, "n", 1, none)
 			if err != nil || sum < 1 || int(sum) >= len(seen) || seen[sum].Swap(true) {
-				t.Errorf("got %d (%v), or got it twice", sum, err)
+				s.Errorf("got %d (%v), or got it twice", sum, err)
 				return
 			}
 		}
 	})
-	want(t, kv, "n", strconv.Itoa(workers*rounds))
+	s.want("n", strconv.Itoa(workers*rounds))
 }
 
-func hammerOneWinner(t *testing.T, kv backplane.KV) {
+func hammerOneWinner(s store) {
 	for round := range rounds / 10 {
 		key := "k" + strconv.Itoa(round)
 		var winners atomic.Int32
 		var winner atomic.Value
 		hammer(func(worker int) {
 			value := []byte(strconv.Itoa(worker))
-			swapped, current, err := kv.CompareAndSet(context.Background(), space, key, nil, value, none)
+			swapped, current, err := s.CompareAndSet(context.Background(), space, key, nil, value, none)
 			switch {
 			case err != nil:
-				t.Error(err)
+				s.Error(err)
 			case swapped:
 				winners.Add(1)
 				winner.Store(string(value))
 			case current == nil:
-				t.Error("lost against no one")
+				s.Error("lost against no one")
 			}
 		})
 		if winners.Load() != 1 {
-			t.Fatalf("%d winners", winners.Load())
+			s.Fatalf("%d winners", winners.Load())
 		}
-		want(t, kv, key, winner.Load().(string))
+		s.want(key, winner.Load().(string))
 	}
 }
 
-func hammerNoLostUpdate(t *testing.T, kv backplane.KV) {
-	set(t, kv, "n", "0", none)
+func hammerNoLostUpdate(s store) {
+	s.set("n", "0", none)
 	hammer(func(int) {
 		for done := 0; done < rounds/10; {
-			old, err := kv.Get(context.Background(), space, "n")
+			old, err := s.Get(context.Background(), space, "n")
 			if err != nil {
-				t.Error(err)
+				s.Error(err)
 				return
 			}
 			n, _ := strconv.Atoi(string(old))
-			swapped, _, err := kv.CompareAndSet(context.Background(), space, "n", old, []byte(strconv.Itoa(n+1)), none)
+			swapped, _, err := s.CompareAndSet(context.Background(), space, "n", old, []byte(strconv.Itoa(n+1)), none)
 			if err != nil {
-				t.Error(err)
+				s.Error(err)
 				return
 			}
 			if swapped {
@@ -91,10 +90,10 @@ func hammerNoLostUpdate(t *testing.T, kv backplane.KV) {
 			}
 		}
 	})
-	want(t, kv, "n", strconv.Itoa(workers*(rounds/10)))
+	s.want("n", strconv.Itoa(workers*(rounds/10)))
 }
 
-func hammerLimit(t *testing.T, kv backplane.KV) {
+func hammerLimit(s store) {
 	ctx := context.Background()
 	w := backplane.Write{Limit: 5 * cost("1", "1")}
 	hammer(func(int) {
@@ -102,30 +101,30 @@ func hammerLimit(t *testing.T, kv backplane.KV) {
 			key := strconv.Itoa(rand.IntN(10))
 			var err error
 			if rand.IntN(3) == 0 {
-				_, err = kv.Delete(ctx, space, key)
+				_, err = s.Delete(ctx, space, key)
 			} else {
-				err = kv.Set(ctx, space, key, []byte("1"), w)
+				err = s.Set(ctx, space, key, []byte("1"), w)
 			}
 			if err != nil && !errors.Is(err, backplane.ErrFull) {
-				t.Error(err)
+				s.Error(err)
 			}
-			if used, err := kv.Usage(ctx, space); err != nil || used < 0 || used > w.Limit {
-				t.Errorf("usage is %d (%v), the limit %d", used, err, w.Limit)
+			if used, err := s.Usage(ctx, space); err != nil || used < 0 || used > w.Limit {
+				s.Errorf("usage is %d (%v), the limit %d", used, err, w.Limit)
 			}
 		}
 	})
 	var kept int64
 	for i := range 10 {
-		if get(t, kv, strconv.Itoa(i)) != nil {
+		if s.get(strconv.Itoa(i)) != nil {
 			kept += cost("1", "1")
 		}
 	}
-	wantUsage(t, kv, kept)
+	s.wantUsage(kept)
 }
 
 // hammerAll is for the race detector: every method on a few keys, some of
 // which expire.
-func hammerAll(t *testing.T, kv backplane.KV) {
+func hammerAll(s store) {
 	ctx := context.Background()
 	hammer(func(worker int) {
 		for range rounds {
@@ -134,25 +133,25 @@ func hammerAll(t *testing.T, kv backplane.KV) {
 			var err error
 			switch rand.IntN(5) {
 			case 0:
-				_, err = kv.Get(ctx, space, key)
+				_, err = s.Get(ctx, space, key)
 			case 1:
-				err = kv.Set(ctx, space, key, []byte(strconv.Itoa(worker)), w)
+				err = s.Set(ctx, space, key, []byte(strconv.Itoa(worker)), w)
 			case 2:
-				_, err = kv.Delete(ctx, space, key)
+				_, err = s.Delete(ctx, space, key)
 			case 3:
-				_, err = kv.Increment(ctx, space, key, 1, w)
+				_, err = s.Increment(ctx, space, key, 1, w)
 			case 4:
-				_, _, err = kv.CompareAndSet(ctx, space, key, nil, []byte("1"), w)
+				_, _, err = s.CompareAndSet(ctx, space, key, nil, []byte("1"), w)
 			}
 			if err != nil {
-				t.Error(err)
+				s.Error(err)
 			}
 		}
 	})
 	for i := range 4 {
-		if _, err := kv.Delete(ctx, space, strconv.Itoa(i)); err != nil {
-			t.Error(err)
+		if _, err := s.Delete(ctx, space, strconv.Itoa(i)); err != nil {
+			s.Error(err)
 		}
 	}
-	wantUsage(t, kv, 0)
+	s.wantUsage(0)
 }

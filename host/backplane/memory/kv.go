@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -112,7 +113,7 @@ func (b *Backplane) update(ctx context.Context, n name, limit int64, decide func
 		return err
 	}
 	err := b.attempt(n, limit, decide)
-	if err == backplane.ErrFull {
+	if errors.Is(err, backplane.ErrFull) {
 		b.sweep()
 		err = b.attempt(n, limit, decide)
 	}

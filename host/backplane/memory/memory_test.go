@@ -15,6 +15,7 @@ import (
 
 // run starts a backplane that ends with the test.
 func run(t *testing.T) *memory.Backplane {
+	t.Helper()
 	b := memory.New()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -26,12 +27,17 @@ func run(t *testing.T) *memory.Backplane {
 	return b
 }
 
+func swept(t *testing.T) backplane.KV {
+	t.Helper()
+	return run(t)
+}
+
 func TestContract(t *testing.T) {
 	t.Parallel()
 	t.Run("swept", func(t *testing.T) {
 		t.Parallel()
 		backplanetest.Run(t, backplanetest.Backend{
-			New:      func(t *testing.T) backplane.KV { return run(t) },
+			New:      swept,
 			FakeTime: true,
 		})
 	})
@@ -44,7 +50,7 @@ func TestContract(t *testing.T) {
 	})
 	t.Run("in real time", func(t *testing.T) {
 		t.Parallel()
-		backplanetest.Run(t, backplanetest.Backend{New: func(t *testing.T) backplane.KV { return run(t) }})
+		backplanetest.Run(t, backplanetest.Backend{New: swept})
 	})
 }
 

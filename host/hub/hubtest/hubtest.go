@@ -16,7 +16,7 @@ import (
 // Wire is a hub.Wire in memory. It is safe for concurrent use and fails the
 // test if two goroutines write at once.
 type Wire struct {
-	t       testing.TB
+	tb      testing.TB
 	mu      sync.Mutex
 	changed sync.Cond
 	written []byte
@@ -29,8 +29,9 @@ type Wire struct {
 var _ hub.Wire = (*Wire)(nil)
 
 // NewWire makes a wire that takes everything.
-func NewWire(t testing.TB) *Wire {
-	w := &Wire{t: t}
+func NewWire(tb testing.TB) *Wire {
+	tb.Helper()
+	w := &Wire{tb: tb}
 	w.changed.L = &w.mu
 	return w
 }
@@ -40,7 +41,7 @@ func (w *Wire) Write(frames []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.writing {
-		w.t.Error("hubtest: two goroutines write at once")
+		w.tb.Error("hubtest: two goroutines write at once")
 	}
 	w.writing = true
 	w.writes++
@@ -101,12 +102,12 @@ func (w *Wire) Writes() int {
 // Frames takes what was written since the last call, apart into frames. What
 // is no server frame fails the test.
 func (w *Wire) Frames() []Frame {
-	w.t.Helper()
+	w.tb.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	frames, err := Decode(w.written)
 	if err != nil {
-		w.t.Fatal(err)
+		w.tb.Fatal(err)
 	}
 	w.written = nil
 	return frames
@@ -114,11 +115,11 @@ func (w *Wire) Frames() []Frame {
 
 // Texts is Frames where all of them are text messages.
 func (w *Wire) Texts() []string {
-	w.t.Helper()
+	w.tb.Helper()
 	var texts []string
 	for _, f := range w.Frames() {
 		if f.Op != OpText {
-			w.t.Fatalf("hubtest: got a frame with opcode %d: %q", f.Op, f.Payload)
+			w.tb.Fatalf("hubtest: got a frame with opcode %d: %q", f.Op, f.Payload)
 		}
 		texts = append(texts, string(f.Payload))
 	}

@@ -2,36 +2,32 @@ package wasm_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
-	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 	"github.com/mesh-host/mesh-host/host/plugin/plugintest"
-	"github.com/mesh-host/mesh-host/host/plugin/wasm"
-	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-// sink does with an answer what a command does: check and copy it.
+// sink copies an answer, as everyone must. Checking that it is JSON is what
+// BenchmarkCommand of package plugin measures beside it.
 type sink struct{ body []byte }
 
 func (s *sink) Receive(r abi.Response) error {
-	if !protocol.Valid(r.Body) {
-		return guest.Malformed("body is not JSON")
-	}
 	s.body = append(s.body[:0], r.Body...)
 	return nil
 }
 
 func (s *sink) Yield() {}
 
-// BenchmarkCall measures one call through the pool. MESH_BENCH_PLUGIN names
-// another module to measure, whose handler 1 must echo.
+// BenchmarkCall measures one call of the command "echo" through the pool, with
+// request and response encoded and copied. MESH_BENCH_PLUGIN names another
+// module to measure. With enforce=false no deadline can end a guest.
 func BenchmarkCall(b *testing.B) {
 	module := plugintest.Fixture(b, "echo")
 	if path := os.Getenv("MESH_BENCH_PLUGIN"); path != "" {
@@ -40,34 +36,18 @@ func BenchmarkCall(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, unbounded := range []bool{true, false} {
+	for _, enforce := range []bool{false, true} {
 		for _, size := range []int{100, 1 << 10, 10 << 10} {
-			b.Run(fmt.Sprintf("enforce=%t/%dB", !unbounded, size), func(b *testing.B) {
-				benchmarkCall(b, module, unbounded, size)
+			b.Run(fmt.Sprintf("enforce=%t/%dB", enforce, size), func(b *testing.B) {
+				benchmarkCall(b, module, enforce, size)
 			})
 		}
 	}
 }
 
-func benchmarkCall(b *testing.B, module []byte, unbounded bool, size int) {
-	r, err := wasm.New(wasm.Config{Operations: operation.Table{}, Unbounded: unbounded, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	m, err := r.Compile(module)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close()
-	p, err := m.Start(guest.Options{
-		Name: "bench", Deadline: time.Second, Memory: 16 << 20, Instances: 16, Output: 4 << 20, Counters: new(guest.Counters),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer p.Close()
-	h := p.Handler(1)
+func benchmarkCall(b *testing.B, module []byte, enforce bool, size int) {
+	p, _ := newHostWith(b, "{}", !enforce).start(b, module, func(o *guest.Options) { o.Deadline = 2 * time.Second })
+	h := p.Handler(numberOf(b, p.Document(), "echo"))
 	request := abi.Request{
 		Kind: abi.KindCommand, Name: "echo", ConnectionID: "0123456789012345678901",
 		Payload: []byte(`"` + strings.Repeat("x", size-2) + `"`),
@@ -82,5 +62,39 @@ func benchmarkCall(b *testing.B, module []byte, unbounded bool, size int) {
 	}
 	if len(to.body) != size {
 		b.Fatalf("answered with %d bytes", len(to.body))
+	}
+}
+
+// numberOf returns the handler of a command.
+func numberOf(b *testing.B, document []byte, command string) uint32 {
+	b.Helper()
+	var r abi.Registration
+	if err := json.Unmarshal(document, &r); err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range r.Commands {
+		if c.Name == command {
+			return c.Handler
+		}
+	}
+	b.Fatalf("no command %q", command)
+	return 0
+}
+
+// BenchmarkStart measures what a fresh instance costs, registration included.
+func BenchmarkStart(b *testing.B) {
+	h := newHost(b, "{}")
+	m, err := h.Compile(plugintest.Fixture(b, "echo"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := m.Start(options())
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Close()
 	}
 }

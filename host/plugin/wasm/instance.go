@@ -173,6 +173,9 @@ func (i *instance) serve(number uint32, request *abi.Request, to guest.Receiver)
 	if err := i.call.CallWithStack(i, i.stack[:]); err != nil {
 		return i.explain(fmt.Errorf("%s: %w", abi.ExportCall, err))
 	}
+	if i.expired.Load() { // in a host call, of which it returned at once
+		return guest.ErrTimeout
+	}
 	answer, err := i.output(i.plugin.options.Output)
 	if err != nil {
 		return &guest.Fault{Cause: fmt.Errorf("%s: %w", abi.ExportCall, err)}
@@ -181,7 +184,7 @@ func (i *instance) serve(number uint32, request *abi.Request, to guest.Receiver)
 	if err := response.Decode(answer); err != nil {
 		return &guest.Fault{Cause: fmt.Errorf("%s: malformed response: %w", abi.ExportCall, err)}
 	}
-	if err = to.Receive(response); errors.Is(err, guest.ErrMalformed) {
+	if err = to.Receive(response); err != nil && errors.Is(err, guest.ErrMalformed) {
 		return &guest.Fault{Cause: fmt.Errorf("%s: %w", abi.ExportCall, err)}
 	}
 	i.healthy = true

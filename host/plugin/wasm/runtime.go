@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/mesh-host/mesh-host/host/operation"
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // compilationWorkers compile one module; a large one is loaded in half the
@@ -133,7 +134,7 @@ func (r *Runtime) Compile(binary []byte) (*Module, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), compilationWorkers)
 	compiled, err := r.wazero.CompileModule(ctx, bounded)
 	if err != nil {
-		return nil, fmt.Errorf("not a usable WebAssembly module: %w", err)
+		return nil, fmt.Errorf("not a usable WebAssembly module: %s", protocol.CutText(err.Error(), maxCause))
 	}
 	m := &Module{runtime: r, compiled: compiled}
 	if err := m.check(); err != nil {

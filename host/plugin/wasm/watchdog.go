@@ -55,10 +55,14 @@ func (w *watchdog) remove(p *pool) {
 // rouse is called by a pool after it has let a call run.
 func (w *watchdog) rouse() {
 	if w.resting.Load() {
-		select {
-		case w.wake <- struct{}{}:
-		default: // woken already
-		}
+		w.wakeUp()
+	}
+}
+
+func (w *watchdog) wakeUp() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // woken already
 	}
 }
 

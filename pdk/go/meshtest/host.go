@@ -1,5 +1,3 @@
-//go:build !wasm
-
 // Package meshtest runs a plugin natively, against a host that lives in
 // memory, so that go test reaches its handlers as fast as any function:
 //
@@ -51,11 +49,11 @@ func WithConfig(object string) Option {
 }
 
 // New sets a plugin up and fails the test where that fails.
-func New(t testing.TB, setup func(*mesh.Plugin) error, options ...Option) *Host {
-	t.Helper()
+func New(tb testing.TB, setup func(*mesh.Plugin) error, options ...Option) *Host {
+	tb.Helper()
 	h, err := Load(setup, options...)
 	if err != nil {
-		t.Fatalf("meshtest: set the plugin up: %v", err)
+		tb.Fatalf("meshtest: set the plugin up: %v", err)
 	}
 	return h
 }
@@ -63,6 +61,9 @@ func New(t testing.TB, setup func(*mesh.Plugin) error, options ...Option) *Host 
 // Load sets a plugin up. The error is the set-up function's, or says what is
 // wrong with what it registered.
 func Load(setup func(*mesh.Plugin) error, options ...Option) (*Host, error) {
+	if env.NewGuest == nil {
+		return nil, errors.New("a plugin built for wasm cannot be tested in itself")
+	}
 	h := &Host{
 		guest:       env.NewGuest(setup),
 		config:      mesh.JSON("{}"),

@@ -1,5 +1,3 @@
-//go:build !wasm
-
 package meshtest
 
 import (
@@ -9,7 +7,6 @@ import (
 
 	mesh "github.com/mesh-host/mesh-host/pdk/go"
 	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
-	"github.com/mesh-host/mesh-host/pdk/go/internal/env"
 )
 
 // answer is the host's end of the plugin's host calls.
@@ -34,7 +31,9 @@ func (h *Host) answer(operation string, arguments []byte) (number uint32, result
 // refuse leaves an error for the plugin. Kits go by the code in the message;
 // the number only tells that there is one.
 func refuse(e *mesh.Error) (number uint32, result []byte) {
-	return 1, env.Refusal(e.Code, e.Name, e.Message)
+	b := codec.AppendString(nil, e.Code)
+	b = codec.AppendString(b, e.Name)
+	return 1, codec.AppendString(b, e.Message)
 }
 
 var operations = map[string]func(h *Host, f *codec.Fields) ([]byte, *mesh.Error){

@@ -1,5 +1,3 @@
-//go:build !wasm
-
 package meshtest
 
 import (
@@ -12,17 +10,17 @@ import (
 
 // registration is what the host reads in the registration document.
 type registration struct {
-	Error      string        `json:"error"`
-	Name       string        `json:"name"`
-	Version    string        `json:"version"`
-	Order      int           `json:"order"`
-	Commands   []registered  `json:"commands"`
-	Middleware []registered  `json:"middleware"`
-	Guards     []registered  `json:"guards"`
-	Hooks      []registered  `json:"hooks"`
-	Schedules  []registered  `json:"schedules"`
-	Asked      []interface{} `json:"capabilities"`
-	Schema     interface{}   `json:"configSchema"`
+	Error      string       `json:"error"`
+	Name       string       `json:"name"`
+	Version    string       `json:"version"`
+	Order      int          `json:"order"`
+	Commands   []registered `json:"commands"`
+	Middleware []registered `json:"middleware"`
+	Guards     []registered `json:"guards"`
+	Hooks      []registered `json:"hooks"`
+	Schedules  []registered `json:"schedules"`
+	Asked      []any        `json:"capabilities"`
+	Schema     any          `json:"configSchema"`
 }
 
 // registered is an entry of any of the lists.
@@ -66,6 +64,13 @@ func (r *registration) check() error {
 			}
 			seen[e.Name] = true
 		}
+	}
+	events := map[string]bool{}
+	for _, hook := range r.Hooks {
+		if events[hook.Event] {
+			errs = append(errs, fmt.Errorf("a hook for %q is registered twice", hook.Event))
+		}
+		events[hook.Event] = true
 	}
 	for _, c := range r.Commands {
 		for _, name := range c.Middleware {

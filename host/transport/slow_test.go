@@ -1,0 +1,101 @@
+package transport_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/protocol"
+	"github.com/mesh-host/mesh-host/host/transport/transporttest"
+)
+
+// deaf opens a session in a bubble whose client reads only when it is told to.
+func (s *server) deaf(t testing.TB) *client {
+	t.Helper()
+	c := s.pipes.Raw(t)
+	c.Upgrade()
+	return c
+}
+
+// A client that does not read its replies is not read from either: the server
+// holds a bounded number of them, and loses none.
+func TestRepliesToASlowReaderHoldItBack(t *testing.T) {
+	t.Parallel()
+	const messages = 5000
+	for name, concurrent := range map[string]bool{"serial": false, "concurrent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ran atomic.Int32
+			inBubble(t, func(t *testing.T, s *server, _ *client) {
+				c := s.deaf(t)
+				written := make(chan struct{})
+				go func() {
+					defer close(written)
+					for i := range messages {
+						c.Text(request(i, "count", `"`+strings.Repeat("*", 1000)+`"`))
+					}
+				}()
+				synctest.Wait()
+				if n := ran.Load(); n < 1 || n > 200 {
+					t.Errorf("%d commands ran for a client that reads nothing", n)
+				}
+				seen := make(map[string]bool)
+				for i := range messages {
+					reply := c.Read().Payload
+					if want := fmt.Sprintf(`{"id":%d,`, i); !concurrent && !strings.HasPrefix(reply, want) {
+						t.Fatalf("got %.20s, want %s", reply, want)
+					}
+					seen[reply] = true
+				}
+				<-written
+				if len(seen) != messages {
+					t.Errorf("%d different replies of %d", len(seen), messages)
+				}
+			}, with(command.Command{Name: "count", Concurrent: concurrent, Handler: command.HandlerFunc(func(_ context.Context, c *command.Call) error {
+				ran.Add(1)
+				c.Reply(c.Payload)
+				return nil
+			})}))
+		})
+	}
+}
+
+func TestPushesToASlowReaderEndIt(t *testing.T) {
+	t.Parallel()
+	const outbox = 100_000
+	push := protocol.AppendPush(nil, "news", []byte(`"`+strings.Repeat("*", 1000)+`"`))
+	for name, reads := range map[string]bool{"reads again": true, "never reads": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, s *server, _ *client) {
+				s.guest(t)
+				c := s.deaf(t)
+				session := s.guest(t)
+				taken := 0
+				for session.Push(push) {
+					taken++
+					synctest.Wait()
+				}
+				if taken < outbox/len(push) || taken > 2*outbox/len(push) {
+					t.Errorf("%d pushes of %d bytes were taken", taken, len(push))
+				}
+				if reads {
+					f := c.Read() // what was being written
+					for f.Op == transporttest.Text {
+						f = c.Read()
+					}
+					if f.Op != transporttest.Close || f.Payload[:2] != "\x10\x04" {
+						t.Errorf("got frame %#x %q, want 4100", f.Op, f.Payload)
+					}
+					c.Send(closing(4100, ""))
+					c.ExpectEOF()
+				}
+				s.expectGone(t, 4100)
+			}, func(u *setup) { u.limits.Outbox = outbox })
+		})
+	}
+}
