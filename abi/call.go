@@ -35,7 +35,8 @@ func (r *Request) Append(dst []byte) []byte {
 	return AppendBytes(dst, r.Detail)
 }
 
-// Decode reads an encoded request. Its fields point into message.
+// Decode reads an encoded request. Its JSON fields and Detail point into
+// message.
 func (r *Request) Decode(message []byte) error {
 	f := Decode(message)
 	kind, _ := f.Int()
@@ -75,13 +76,15 @@ func (r *Response) Decode(message []byte) error {
 type Error struct {
 	// Code is one of the table, or the plugin's own; empty reads as ESERVER.
 	Code string
-	// Name is the error's class; empty reads as Error.
+	// Name is the error's class; empty reads as the one that the table gives
+	// the code, Error for the codes that plugins invent.
 	Name string
 	// Message is for people.
 	Message string
 	// Data is JSON text, absent (nil) where there is none.
 	Data []byte
-	// HTTP is the status of a refused handshake, 400 to 599; 0 is absent.
+	// HTTP is the status of a refused handshake, 400 to 599; 0 is absent. It
+	// means nothing elsewhere.
 	HTTP int64
 }
 
@@ -91,10 +94,7 @@ func (e *Error) Append(dst []byte) []byte {
 	dst = AppendString(dst, e.Name)
 	dst = AppendString(dst, e.Message)
 	dst = AppendBytes(dst, e.Data)
-	if e.HTTP == 0 {
-		return AppendAbsent(dst)
-	}
-	return AppendInt(dst, e.HTTP)
+	return appendOptionalInt(dst, e.HTTP)
 }
 
 // Decode reads an encoded error. Data points into message.

@@ -67,6 +67,22 @@ func AppendStrings(dst []byte, v []string) []byte {
 	return dst
 }
 
+// appendOptionalString adds the empty string as absent.
+func appendOptionalString(dst []byte, v string) []byte {
+	if v == "" {
+		return AppendAbsent(dst)
+	}
+	return AppendString(dst, v)
+}
+
+// appendOptionalInt adds 0 as absent.
+func appendOptionalInt(dst []byte, v int64) []byte {
+	if v == 0 {
+		return AppendAbsent(dst)
+	}
+	return AppendInt(dst, v)
+}
+
 // BeginField opens a field whose length is not known yet; EndField closes it.
 func BeginField(dst []byte) (extended []byte, mark int) {
 	return append(dst, 0, 0, 0, 0), len(dst)
@@ -113,8 +129,9 @@ func (f *Fields) Bytes() []byte {
 		f.err = ErrTruncated
 		return nil
 	}
-	v := f.rest[4 : 4+n : 4+n]
-	f.rest = f.rest[4+n:]
+	end := 4 + int(n)
+	v := f.rest[4:end:end]
+	f.rest = f.rest[end:]
 	return v
 }
 

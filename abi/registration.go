@@ -6,6 +6,10 @@ import "encoding/json"
 // most 1 MiB. Unknown members are refused, so that a plugin built for a newer
 // host fails at load instead of running without what it asked for.
 type Registration struct {
+	// Error, unless empty, says why the plugin cannot run, such as a setting
+	// that is missing: the host refuses to load it with that reason. The other
+	// members mean nothing then.
+	Error string `json:"error,omitempty"`
 	// Name is the plugin's name, letters, digits, '-' and '_', at most 64
 	// bytes; empty: its file's name without language suffix.
 	Name string `json:"name,omitempty"`

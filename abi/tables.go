@@ -50,17 +50,3 @@ func LookupError(code string) (ErrorCode, bool) {
 	}
 	return ErrorCode{}, false
 }
-
-func appendOptionalString(dst []byte, v string) []byte {
-	if v == "" {
-		return AppendAbsent(dst)
-	}
-	return AppendString(dst, v)
-}
-
-func appendOptionalInt(dst []byte, v int64) []byte {
-	if v == 0 {
-		return AppendAbsent(dst)
-	}
-	return AppendInt(dst, v)
-}

@@ -201,7 +201,7 @@ type PluginConfig struct {
 	Memory Size `toml:"memory"`
 	// Instances bounds the instances of a plugin in mode PluginPool, and so
 	// the calls that run at once; they are made as they are needed. 1 to
-	// 10000. Default 16.
+	// 10000. Default 32.
 	Instances int `toml:"instances"`
 	// Mode is PluginPool or PluginSingle. Default PluginPool.
 	Mode PluginMode `toml:"mode"`

@@ -38,7 +38,7 @@ func Default() Config {
 			Defaults: PluginConfig{
 				Deadline:  2 * time.Second,
 				Memory:    16 * MiB,
-				Instances: 16,
+				Instances: 32,
 				Mode:      PluginPool,
 				Output:    4 * MiB,
 				LogRate:   100,

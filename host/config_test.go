@@ -264,8 +264,8 @@ func TestPluginsFor(t *testing.T) {
 	if got := c.For("auth").Instances; got != 3 {
 		t.Errorf("For(auth) has %d instances, want its own 3", got)
 	}
-	if got := c.For("Auth").Instances; got != 16 {
-		t.Errorf("For(Auth) has %d instances, want the default 16", got)
+	if got := c.For("Auth").Instances; got != 32 {
+		t.Errorf("For(Auth) has %d instances, want the default 32", got)
 	}
 }
 

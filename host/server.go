@@ -94,10 +94,19 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Addr returns the address that clients connect to; nil before Ready.
-func (s *Server) Addr() net.Addr { return s.clients.Addr() }
+func (s *Server) Addr() net.Addr { return s.addressOf(&s.clients) }
 
 // AdminAddr returns the address of the operators' side; nil before Ready.
-func (s *Server) AdminAddr() net.Addr { return s.operators.Addr() }
+func (s *Server) AdminAddr() net.Addr { return s.addressOf(&s.operators) }
+
+func (s *Server) addressOf(l *net.Listener) net.Addr {
+	select {
+	case <-s.ready:
+		return (*l).Addr()
+	default:
+		return nil
+	}
+}
 
 // Run listens, loads the plugins and serves until ctx is done. Then it stops
 // accepting, lets the commands in flight finish, closes the sessions with
@@ -198,7 +207,9 @@ func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", admin.Health(s.readiness))
 	mux.Handle("GET /metrics", admin.Metrics(admin.Sources{
-		Sessions: s.hub.Len, Transport: s.transport.Metrics, Plugins: s.plugins.Status,
+		Sessions: s.hub.Len,
+		Traffic:  func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },
+		Plugins:  s.plugins.Status,
 	}))
 	return mux
 }

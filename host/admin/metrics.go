@@ -9,14 +9,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mesh-host/mesh-host/host/plugin"
-	"github.com/mesh-host/mesh-host/host/transport"
 )
 
 // Sources are where Metrics reads; its functions are called for every scrape.
 type Sources struct {
-	Sessions  func() int
-	Transport func() transport.Metrics
-	Plugins   func() []plugin.Status
+	Sessions func() int
+	Traffic  func() Traffic
+	Plugins  func() []plugin.Status
+}
+
+// Traffic is what the clients' side has counted since the start.
+type Traffic struct {
+	// Refused handshakes, and BadFrames that were no command.
+	Refused, BadFrames uint64
 }
 
 // Metrics serves the server's state in the Prometheus text format. Nothing is
@@ -65,9 +70,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	gauge(sessions, float64(c.sources.Sessions()))
-	transported := c.sources.Transport()
-	counter(refused, transported.Refused)
-	counter(badFrames, transported.BadFrames)
+	traffic := c.sources.Traffic()
+	counter(refused, traffic.Refused)
+	counter(badFrames, traffic.BadFrames)
 	counted := make(map[string]bool) // two files may claim one name
 	for _, p := range c.sources.Plugins() {
 		p.Name, p.File = strings.ToValidUTF8(p.Name, "?"), strings.ToValidUTF8(p.File, "?")

@@ -27,8 +27,8 @@ type Limits struct {
 	// Receivers is the most ids in a list of receivers or of exclusions.
 	Receivers int
 	// KVSize returns the most bytes that a plugin's store may hold
-	// (plugins.<name>.kv_size), counted as package backplane counts them; 0 is
-	// no limit. It must be safe for concurrent use; nil is DefaultKVSize for
+	// (plugins.<name>.kv_size), counted as package backplane counts them; 0
+	// allows none. It must be safe for concurrent use; nil is DefaultKVSize for
 	// every plugin.
 	KVSize func(plugin string) int64
 }

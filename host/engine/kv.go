@@ -117,7 +117,8 @@ func (s Store) write(key string, ttl time.Duration) (backplane.Write, error) {
 	if ttl < 0 || ttl > MaxTTL {
 		return backplane.Write{}, payloadError("ttl", "must be 0 (until deleted) to %d milliseconds", MaxTTL.Milliseconds())
 	}
-	return backplane.Write{TTL: ttl, Limit: s.engine.limits.KVSize(s.plugin)}, nil
+	// To the backplane a limit of 0 is none; no entry fits into 1 byte.
+	return backplane.Write{TTL: ttl, Limit: max(1, s.engine.limits.KVSize(s.plugin))}, nil
 }
 
 func (s Store) failed(operation string, err error) error {

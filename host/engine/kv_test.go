@@ -116,10 +116,7 @@ func TestStoreConflicts(t *testing.T) {
 func TestStoreLimit(t *testing.T) {
 	t.Parallel()
 	e, _ := newEngine(engine.Limits{KVSize: func(plugin string) int64 {
-		if plugin == "small" {
-			return 100
-		}
-		return 0
+		return map[string]int64{"small": 100, "large": 1000}[plugin]
 	}})
 	value := []byte(`"` + strings.Repeat("x", 100) + `"`)
 	wantError(t, e.Store("small").Set(ctx, "k", value, 0), abi.CodeLimit)
@@ -129,8 +126,9 @@ func TestStoreLimit(t *testing.T) {
 		t.Errorf("the message names no setting: %v", err)
 	}
 	if err := e.Store("large").Set(ctx, "k", value, 0); err != nil {
-		t.Errorf("a plugin without a limit: %v", err)
+		t.Errorf("a plugin with room: %v", err)
 	}
+	wantError(t, e.Store("none").Set(ctx, "k", []byte("1"), 0), abi.CodeLimit)
 	byDefault, _ := newEngine(engine.Limits{})
 	const piece = 1 << 20
 	big := []byte(`"` + strings.Repeat("x", piece) + `"`)

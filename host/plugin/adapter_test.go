@@ -15,15 +15,15 @@ import (
 )
 
 // puppet loads puppets that register the documents, by plugin name.
-func puppet(t testing.TB, documents map[string]string, change ...option) *folder {
-	t.Helper()
+func puppet(tb testing.TB, documents map[string]string, change ...option) *folder {
+	tb.Helper()
 	files := make(map[string][]byte)
 	settings := make(map[string]plugin.Settings)
 	for name, text := range documents {
-		files[name+".wasm"] = plugintest.Fixture(t, "puppet")
+		files[name+".wasm"] = plugintest.Fixture(tb, "puppet")
 		settings[name] = document(text)
 	}
-	return load(t, files, settings, change...)
+	return load(tb, files, settings, change...)
 }
 
 const behaviours = `{
@@ -181,7 +181,7 @@ func TestGlobalMiddleware(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	const answer = `{"order": %o, "middleware": [{"name": "m", "handler": %h, "global": true%e}], "commands": [{"name": "%c", "handler": 4}]}`
-	make := func(command, order, handler, own string) string {
+	register := func(command, order, handler, own string) string {
 		return strings.NewReplacer("%o", order, "%h", handler, "%e", own, "%c", command).Replace(answer)
 	}
 	seven := 7
@@ -190,10 +190,10 @@ func TestOrder(t *testing.T) {
 		orderA     *int
 		want       string
 	}{
-		{"by file", make("ca", "0", "20", ""), make("cb", "0", "15", ""), nil, ""},
-		{"by plugin", make("ca", "1", "20", ""), make("cb", "0", "15", ""), nil, "EOWN"},
-		{"by entry", make("ca", "0", "20", `, "order": 5`), make("cb", "1", "15", ""), nil, "EOWN"},
-		{"by operator", make("ca", "0", "20", `, "order": 0`), make("cb", "1", "15", ""), &seven, "EOWN"},
+		{"by file", register("ca", "0", "20", ""), register("cb", "0", "15", ""), nil, ""},
+		{"by plugin", register("ca", "1", "20", ""), register("cb", "0", "15", ""), nil, "EOWN"},
+		{"by entry", register("ca", "0", "20", `, "order": 5`), register("cb", "1", "15", ""), nil, "EOWN"},
+		{"by operator", register("ca", "0", "20", `, "order": 0`), register("cb", "1", "15", ""), &seven, "EOWN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -40,9 +40,9 @@ type option func(*plugin.Options)
 
 // newFolder makes a folder with files, by name, and a manager that has not
 // loaded them.
-func newFolder(t testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
-	t.Helper()
-	f := &folder{t: t, dir: filepath.Join(t.TempDir(), "plugins"), log: new(syncBuffer), settings: settings}
+func newFolder(tb testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
+	tb.Helper()
+	f := &folder{t: tb, dir: filepath.Join(tb.TempDir(), "plugins"), log: new(syncBuffer), settings: settings}
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.router = command.NewRouter(log)
 	o := plugin.Options{
@@ -54,47 +54,47 @@ func newFolder(t testing.TB, files map[string][]byte, settings map[string]plugin
 	}
 	var err error
 	if f.Manager, err = plugin.New(o); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for name, module := range files {
 		f.put(name, module)
 	}
 	sessions := hub.New(hub.Limits{Outbox: 1 << 20})
 	if f.session, err = sessions.Register(new(wire), hub.Info{User: "ada", Metadata: json.RawMessage(`{"m":1}`)}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // load loads the files and closes the manager with the test.
-func load(t testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
-	t.Helper()
-	f := newFolder(t, files, settings, change...)
-	t.Cleanup(func() {
+func load(tb testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
+	tb.Helper()
+	f := newFolder(tb, files, settings, change...)
+	tb.Cleanup(func() {
 		if err := f.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	if err := f.Load(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // watch loads the files and follows the folder until the test ends.
-func watch(t testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
-	t.Helper()
-	f := newFolder(t, files, settings, change...)
+func watch(tb testing.TB, files map[string][]byte, settings map[string]plugin.Settings, change ...option) *folder {
+	tb.Helper()
+	f := newFolder(tb, files, settings, change...)
 	if err := f.Load(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return f

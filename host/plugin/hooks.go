@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/command"
@@ -124,9 +123,8 @@ func (c *call) notify(ctx context.Context, request abi.Request) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	explained := c.version.explain(err, c.what, request.Name) // logs faults and timeouts
-	if errors.Is(err, guest.ErrBusy) || explained == err {
-		c.version.fault("plugin answered with an error", c.what, explained)
+	if logged, visible := c.version.explain(err, c.what, request.Name); !logged {
+		c.version.fault("plugin did not do its part", c.what, visible)
 	}
 }
 

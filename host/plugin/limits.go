@@ -24,7 +24,7 @@ type Limits struct {
 	// to pages of 64 KiB. Default 16 MiB.
 	Memory int64
 	// Instances is the most calls that run at once, apart from the one that
-	// each registered handler may always have. Default 16.
+	// each registered handler may always have. Default 32.
 	Instances int
 	// Mode is ModePool, the default, or ModeSingle.
 	Mode string
@@ -45,7 +45,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Deadline:  2 * time.Second,
 		Memory:    16 << 20,
-		Instances: 16,
+		Instances: 32,
 		Mode:      ModePool,
 		Output:    4 << 20,
 		LogRate:   100,

@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,7 +247,7 @@ func TestRunEndsEmpty(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if err := f.Reload(context.Background(), "which"); err != plugin.ErrClosed {
+	if err := f.Reload(context.Background(), "which"); !errors.Is(err, plugin.ErrClosed) {
 		t.Errorf("Reload: %v", err)
 	}
 }

@@ -120,7 +120,7 @@ func TestSlowWrite(t *testing.T) {
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
 	for in := bytes.NewReader(module); in.Len() > 0; <-tick.C {
-		if _, err := io.CopyN(out, in, int64(len(module)/10)); err != nil && err != io.EOF {
+		if _, err := io.CopyN(out, in, int64(len(module)/10)); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 	}

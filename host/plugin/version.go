@@ -129,22 +129,22 @@ func (v *version) close() {
 
 // explain turns the outcome of a call into what may be shown, and logs what
 // may not. what names the handler, subject the command that fails for it.
-func (v *version) explain(err error, what, subject string) error {
+func (v *version) explain(err error, what, subject string) (logged bool, visible error) {
 	switch {
 	case errors.Is(err, guest.ErrBusy):
-		return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf("Plugin %q is busy", v.name))
+		return false, protocol.NewError(abi.CodeRateLimit, fmt.Sprintf("Plugin %q is busy", v.name))
 	case errors.Is(err, guest.ErrTimeout):
 		v.fault("plugin passed its deadline", what, err)
-		return protocol.TimedOut(subject)
+		return true, protocol.TimedOut(subject)
 	case errors.Is(err, guest.ErrClosed):
-		return protocol.PluginFailed(v.name)
+		return false, protocol.PluginFailed(v.name)
 	}
 	var fault *guest.Fault
 	if errors.As(err, &fault) {
 		v.fault("plugin failed", what, fault.Cause)
-		return protocol.PluginFailed(v.name)
+		return true, protocol.PluginFailed(v.name)
 	}
-	return err // the guest's own
+	return false, err // the guest's own
 }
 
 func (v *version) fault(text, what string, err error) {
@@ -168,5 +168,6 @@ func (c *call) run(ctx context.Context, request abi.Request, to guest.Receiver, 
 	if err == nil {
 		return nil
 	}
-	return c.version.explain(err, c.what, subject)
+	_, visible := c.version.explain(err, c.what, subject)
+	return visible
 }

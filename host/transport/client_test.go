@@ -18,7 +18,7 @@ func dialed(t *testing.T, s *server, o *websocket.DialOptions) (context.Context,
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), transporttest.Patience)
 	t.Cleanup(cancel)
-	c, _, err := websocket.Dial(ctx, "ws://"+s.address+"/any/path?query=1", o)
+	c, _, err := websocket.Dial(ctx, "ws://"+s.address+"/any/path?query=1", o) //nolint:bodyclose // the library closes it
 	if err != nil {
 		t.Fatal(err)
 	}

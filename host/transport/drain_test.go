@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,8 @@ func leave(_ context.Context, c *command.Call) error {
 // dropped; then the session is closed with 1001.
 func TestShutdownDrains(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *server, c *client) {
+	inBubble(t, func(b bubble) {
+		t, s, c := b.T, b.s, b.c
 		idle := s.pipe(t)
 		c.Text(request(1, "slow", "1000"), request(2, "slow", "2000"), request(3, "beside", "1500"))
 		synctest.Wait()
@@ -55,7 +57,8 @@ func TestShutdownDrains(t *testing.T) {
 // context, sessions by their socket.
 func TestShutdownCutsOff(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *server, c *client) {
+	inBubble(t, func(b bubble) {
+		t, s, c := b.T, b.s, b.c
 		mute := s.pipe(t)
 		c.Text(request(1, "hang", "1"))
 		synctest.Wait()
@@ -81,7 +84,8 @@ func TestShutdownCutsOff(t *testing.T) {
 // the grace.
 func TestShutdownDuringHandshakes(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *server, c *client) {
+	inBubble(t, func(b bubble) {
+		t, s, c := b.T, b.s, b.c
 		silent, half, waits := s.pipes.Connect(t), s.pipes.Connect(t), s.pipes.Connect(t)
 		half.WriteString("GET / HTTP/1.1\r\nHost:")
 		waits.WriteString(transporttest.Request("/?wait"))
@@ -119,15 +123,16 @@ func TestShutdownDuringHandshakes(t *testing.T) {
 // once, in order.
 func TestHandshakeEndsInAShutdown(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *server, c *client) {
+	inBubble(t, func(b bubble) {
+		t, s, c := b.T, b.s, b.c
 		late := s.pipes.Connect(t)
 		late.WriteString(transporttest.Request("/?wait"))
 		synctest.Wait()
 		go s.shutdown(t.Context()) // and the end of the test waits for it
 		c.Read()
 		c.ExpectClose(1001)
-		if r := late.ReadResponse(); r.StatusCode != 101 {
-			t.Errorf("got %s", r.Status)
+		if r := late.ReadResponse(); r.Status != http.StatusSwitchingProtocols {
+			t.Errorf("got %+v", r)
 		}
 		if f := late.Read(); !strings.HasPrefix(f.Payload, `{"command":"mesh/assign-id"`) {
 			t.Errorf("got %q", f.Payload)
@@ -136,7 +141,7 @@ func TestHandshakeEndsInAShutdown(t *testing.T) {
 		late.ExpectEOF()
 	}, func(u *setup) { u.AssignID = []string{"mesh"} }, authenticated(func(_ context.Context, h *abi.Handshake) (*abi.Identity, error) {
 		if h.Query == "wait" {
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		return nil, nil
 	}))

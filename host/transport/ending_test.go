@@ -83,7 +83,8 @@ func TestEveryEndHasItsCause(t *testing.T) {
 	for name, way := range endings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, s *server, c *client) {
+			inBubble(t, func(b bubble) {
+				t, s, c := b.T, b.s, b.c
 				session, start := s.guest(t), time.Now()
 				way.end(t, session, c)
 				f := <-s.gone

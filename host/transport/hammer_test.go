@@ -3,8 +3,10 @@ package transport_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -111,6 +113,7 @@ func disturb(ctx context.Context, s *server, tables *swaps) {
 // hammer is the life of one client; it returns 1 where that ended with every
 // reply received.
 func hammer(t *testing.T, address string, random *rand.Rand) int64 {
+	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Error(err)
@@ -195,9 +198,13 @@ func whim(random *rand.Rand, sent *int) []byte {
 // listen reads until the connection ends, or until as many replies have come
 // as were asked for, answers pings, and returns the number of replies.
 func listen(t *testing.T, c *client, asked <-chan int) int {
+	t.Helper()
 	seen, last, want := make(map[int]bool), 0, -1
 	for len(seen) != want {
 		f, err := c.Next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d replies, want %d: some are lost", len(seen), want)
+		}
 		if err != nil || f.Op == transporttest.Close {
 			break
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -98,16 +99,18 @@ func (a *attempt) upgrader() ws.Upgrader {
 // section 3.2).
 func (a *attempt) onRequest(uri []byte) error {
 	target := string(uri)
-	if _, rest, ok := strings.Cut(target, "://"); ok && !strings.HasPrefix(target, "/") {
-		target = rest[min(len(rest), strings.IndexAny(rest+"/", "/?")):]
-	}
-	a.handshake.Path, a.handshake.Query, _ = strings.Cut(target, "?")
-	if a.handshake.Path == "" {
-		a.handshake.Path = "/"
-	}
-	if a.handshake.Path[0] != '/' {
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
 		return errMalformed
 	}
+	if u.Host != "" && target[0] != '/' {
+		_, rest, _ := strings.Cut(target, "://")
+		target = "/" + strings.TrimPrefix(rest[min(len(rest), strings.IndexAny(rest+"/", "/?")):], "/")
+	}
+	if target[0] != '/' {
+		return errMalformed
+	}
+	a.handshake.Path, a.handshake.Query, _ = strings.Cut(target, "?")
 	return nil
 }
 

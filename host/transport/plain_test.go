@@ -44,9 +44,9 @@ func TestPlainHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t)
-			r, body := transporttest.Connect(t, s.address).Refused(test.request)
-			if r.StatusCode != test.status || !r.Close || !strings.HasPrefix(body, test.body) {
-				t.Errorf("got %s %v %q", r.Status, r.Header, body)
+			r := transporttest.Connect(t, s.address).Refused(test.request)
+			if r.Status != test.status || !r.Close || !strings.HasPrefix(r.Body, test.body) {
+				t.Errorf("got %+v", r)
 			}
 			if n := s.Metrics().Refused; n != 0 {
 				t.Errorf("%d refusals were counted", n)
@@ -68,8 +68,8 @@ func TestPlainHTTPWithBody(t *testing.T) {
 	for _, size := range []int{1, 997, 1 << 20} {
 		c := transporttest.Connect(t, s.address)
 		c.Chop(fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n%s", strings.Repeat("x", 20_000)), size)
-		if _, body := c.Refused(""); body != "20000 <nil>" {
-			t.Errorf("in pieces of %d: %s", size, body)
+		if r := c.Refused(""); r.Body != "20000 <nil>" {
+			t.Errorf("in pieces of %d: %+v", size, r)
 		}
 	}
 }

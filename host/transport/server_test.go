@@ -43,8 +43,8 @@ type server struct {
 
 // serve starts a server that answers echo and stops when the test ends, after
 // its clients.
-func serve(t testing.TB, changes ...func(*setup)) *server {
-	t.Helper()
+func serve(tb testing.TB, changes ...func(*setup)) *server {
+	tb.Helper()
 	u := &setup{
 		Options: transport.Options{
 			HandshakeTimeout: 5 * time.Second, HeaderSize: 16 << 10, MessageSize: 64 << 10, BadFrames: 16,
@@ -64,16 +64,17 @@ func serve(t testing.TB, changes ...func(*setup)) *server {
 	s.hub, s.router = hub.New(u.limits), command.NewRouter(log)
 	s.router.Swap(command.NewTable(u.entries, nil))
 	s.Server = transport.New(u.Options, s.hub, s.router, u.plain, log)
-	s.run(t, u.listener)
+	s.run(tb, u.listener)
 	return s
 }
 
 // run serves until the end of the test, or a call of shutdown.
-func (s *server) run(t testing.TB, l net.Listener) {
+func (s *server) run(tb testing.TB, l net.Listener) {
+	tb.Helper()
 	if l == nil {
 		var err error
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	s.address = l.Addr().String()
@@ -82,7 +83,7 @@ func (s *server) run(t testing.TB, l net.Listener) {
 	work.Go(func() { s.hub.Run(ctx) })
 	work.Go(func() {
 		if err := s.Serve(l); err != nil {
-			t.Errorf("Serve: %v", err)
+			tb.Errorf("Serve: %v", err)
 		}
 	})
 	var begun atomic.Bool
@@ -97,39 +98,49 @@ func (s *server) run(t testing.TB, l net.Listener) {
 		}
 		<-ended
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		s.shutdown(ctx)
 		if n := s.hub.Len(); n != 0 {
-			t.Errorf("%d sessions are left", n)
+			tb.Errorf("%d sessions are left", n)
 		}
-		s.check(t)
+		s.check(tb)
 	})
 }
 
 // dial opens a session; fields are further lines of the request.
-func (s *server) dial(t testing.TB, fields ...string) *transporttest.Client {
-	t.Helper()
-	return transporttest.Dial(t, s.address, fields...)
+func (s *server) dial(tb testing.TB, fields ...string) *transporttest.Client {
+	tb.Helper()
+	return transporttest.Dial(tb, s.address, fields...)
 }
 
-// inBubble runs a test in a synctest bubble, with a server on pipes in memory
-// and one session.
-func inBubble(t *testing.T, test func(*testing.T, *server, *client), changes ...func(*setup)) {
+// bubble is a synctest bubble with a server on pipes in memory and one session
+// of it.
+type bubble struct {
+	*testing.T
+	s *server
+	c *client
+}
+
+// inBubble runs a test in a bubble.
+func inBubble(t *testing.T, test func(bubble), changes ...func(*setup)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipes := transporttest.NewPipes()
 		s := serve(t, append(changes, func(u *setup) { u.listener = pipes })...)
 		s.pipes = pipes
-		test(t, s, s.pipe(t))
+		test(bubble{t, s, s.pipe(t)})
 	})
 }
 
+// pass waits in a bubble's time, of which there is plenty.
+func pass(d time.Duration) { <-time.After(d) }
+
 // pipe opens a session of a server in a bubble.
-func (s *server) pipe(t testing.TB) *client {
-	t.Helper()
-	c := s.pipes.Connect(t)
+func (s *server) pipe(tb testing.TB) *client {
+	tb.Helper()
+	c := s.pipes.Connect(tb)
 	c.Upgrade()
 	return c
 }
@@ -199,45 +210,46 @@ func (g *guests) note(s *hub.Session, comes bool) {
 }
 
 // check reports who came or went twice, or never went.
-func (g *guests) check(t testing.TB) {
+func (g *guests) check(tb testing.TB) {
+	tb.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, fault := range g.faults {
-		t.Error(fault)
+		tb.Error(fault)
 	}
 	for s, there := range g.present {
 		if there {
-			t.Errorf("session %s never went", s.ID())
+			tb.Errorf("session %s never went", s.ID())
 		}
 	}
 }
 
 // guest waits for the next session.
-func (g *guests) guest(t testing.TB) *hub.Session {
-	t.Helper()
-	return receive(t, g.came)
+func (g *guests) guest(tb testing.TB) *hub.Session {
+	tb.Helper()
+	return receive(tb, g.came)
 }
 
 // expectGone waits for the end of a session, which must have this code.
-func (g *guests) expectGone(t testing.TB, code int) hub.Cause {
-	t.Helper()
-	f := receive(t, g.gone)
+func (g *guests) expectGone(tb testing.TB, code int) hub.Cause {
+	tb.Helper()
+	f := receive(tb, g.gone)
 	if f.cause.Code != code {
-		t.Errorf("the session ended with %+v, want %d", f.cause, code)
+		tb.Errorf("the session ended with %+v, want %d", f.cause, code)
 	}
 	return f.cause
 }
 
 // receive waits for a value with a test's patience.
-func receive[T any](t testing.TB, c <-chan T) T {
-	t.Helper()
+func receive[T any](tb testing.TB, c <-chan T) T {
+	tb.Helper()
 	timer := time.NewTimer(transporttest.Patience)
 	defer timer.Stop()
 	select {
 	case v := <-c:
 		return v
 	case <-timer.C:
-		t.Fatal("waited in vain")
+		tb.Fatal("waited in vain")
 		panic("unreachable")
 	}
 }

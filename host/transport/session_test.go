@@ -25,7 +25,7 @@ func slow(yield bool) command.HandlerFunc {
 		if yield {
 			c.Yield()
 		}
-		time.Sleep(ms)
+		pass(ms)
 		c.Reply(c.Payload)
 		return nil
 	}
@@ -40,7 +40,8 @@ func TestSerialCommandsKeepTheirOrder(t *testing.T) {
 		for way, together := range map[string]bool{"in one write": true, "one by one": false} {
 			t.Run(name+" "+way, func(t *testing.T) {
 				t.Parallel()
-				inBubble(t, func(_ *testing.T, _ *server, c *client) {
+				inBubble(t, func(b bubble) {
+					c := b.c
 					var messages []string
 					for i := range 100 {
 						messages = append(messages, request(i, names[i%len(names)], fmt.Sprint((7*i)%40)))
@@ -61,7 +62,8 @@ func TestSerialCommandsKeepTheirOrder(t *testing.T) {
 
 func TestConcurrentCommandsOvertake(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(_ *testing.T, _ *server, c *client) {
+	inBubble(t, func(b bubble) {
+		c := b.c
 		c.Text(request(1, "slow", "50"), request(2, "beside", "40"), request(3, "echo", "0"), request(4, "beside", "30"), request(5, "beside", "10"))
 		c.ExpectText(request(5, "beside", "10"), request(4, "beside", "30"), request(2, "beside", "40"), request(1, "slow", "50"), request(3, "echo", "0"))
 	}, with(handle("slow", slow(true)), concurrently("beside", slow(false))))
@@ -87,7 +89,8 @@ func TestReadingGoesOnWhileACommandHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			hang, release := make(chan command.Command, 1), make(chan chan struct{}, 1)
-			inBubble(t, func(_ *testing.T, _ *server, c *client) {
+			inBubble(t, func(b bubble) {
+				c := b.c
 				c.Text(request(1, "hang", `"first"`), request(2, "echo", "2"), request(3, "mesh/noop", "{}"))
 				c.ExpectText(`{"id":3,"command":"mesh/noop","payload":true}`)
 				c.Alive()
@@ -114,7 +117,8 @@ func TestReadingGoesOnWhileACommandHangs(t *testing.T) {
 // A command may yield as often as it likes, from any goroutine.
 func TestYieldingTwice(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(_ *testing.T, _ *server, c *client) {
+	inBubble(t, func(b bubble) {
+		c := b.c
 		var messages []string
 		for i := range 50 {
 			messages = append(messages, request(i, "twice", fmt.Sprintf(`"%d %s"`, i, strings.Repeat("x", 100*i))))
@@ -125,7 +129,7 @@ func TestYieldingTwice(t *testing.T) {
 		c.Yield()
 		done := make(chan struct{})
 		go func() { defer close(done); c.Yield() }()
-		time.Sleep(time.Millisecond)
+		pass(time.Millisecond)
 		c.Yield()
 		<-done
 		c.Reply(c.Payload)
@@ -138,7 +142,8 @@ func TestYieldingTwice(t *testing.T) {
 func TestCommandsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	var release chan struct{}
-	inBubble(t, func(t *testing.T, s *server, c *client) {
+	inBubble(t, func(b bubble) {
+		t, s, c := b.T, b.s, b.c
 		session := s.guest(t)
 		var messages []string
 		for i := range 4 {
@@ -153,7 +158,7 @@ func TestCommandsInFlightAreBounded(t *testing.T) {
 				c.Text(said(strings.Repeat("*", 1000)))
 			}
 		}()
-		time.Sleep(time.Minute) // many ping intervals
+		pass(time.Minute) // many ping intervals
 		synctest.Wait()
 		select {
 		case <-written:
@@ -228,7 +233,8 @@ func TestIDsAreEchoed(t *testing.T) {
 
 func TestAnIDInFlightMayBeUsedAgain(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(_ *testing.T, _ *server, c *client) {
+	inBubble(t, func(b bubble) {
+		c := b.c
 		c.Text(request(1, "slow", "20"), request(1, "slow", "10"), request(1, "beside", "5"), request(1, "beside", "1"))
 		c.ExpectText(request(1, "beside", "1"), request(1, "beside", "5"), request(1, "slow", "20"), request(1, "slow", "10"))
 	}, with(handle("slow", slow(true)), concurrently("beside", slow(false))))
@@ -253,7 +259,8 @@ func TestErrorsReachTheClient(t *testing.T) {
 		request(4, "mesh/nothing", "{}"): `{"error":"Command \"mesh/nothing\" not found","code":"ENOTFOUND","name":"CommandError"}`,
 	} {
 		c.Text(sent)
-		c.ExpectText(sent[:strings.Index(sent, `"payload"`)] + `"payload":` + want + "}")
+		envelope, _, _ := strings.Cut(sent, `"payload"`)
+		c.ExpectText(envelope + `"payload":` + want + "}")
 	}
 	c.Alive()
 }
@@ -267,14 +274,15 @@ func TestInternalErrorsHaveAReference(t *testing.T) {
 		"panic": func(context.Context, *command.Call) error { panic("secret one") },
 		"panic after a yield": func(_ context.Context, c *command.Call) error {
 			c.Yield()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			panic("secret one")
 		},
 	} {
 		for kind, concurrent := range map[string]bool{"serial": false, "concurrent": true} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
-				inBubble(t, func(t *testing.T, s *server, c *client) {
+				inBubble(t, func(b bubble) {
+					t, s, c := b.T, b.s, b.c
 					c.Text(request(1, "secret", "1"))
 					c.Text(request(1, "secret", "1"))
 					for range 2 {

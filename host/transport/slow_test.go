@@ -14,9 +14,9 @@ import (
 )
 
 // deaf opens a session in a bubble whose client reads only when it is told to.
-func (s *server) deaf(t testing.TB) *client {
-	t.Helper()
-	c := s.pipes.Raw(t)
+func (s *server) deaf(tb testing.TB) *client {
+	tb.Helper()
+	c := s.pipes.Raw(tb)
 	c.Upgrade()
 	return c
 }
@@ -30,7 +30,8 @@ func TestRepliesToASlowReaderHoldItBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var ran atomic.Int32
-			inBubble(t, func(t *testing.T, s *server, _ *client) {
+			inBubble(t, func(b bubble) {
+				t, s := b.T, b.s
 				c := s.deaf(t)
 				written := make(chan struct{})
 				go func() {
@@ -71,7 +72,8 @@ func TestPushesToASlowReaderEndIt(t *testing.T) {
 	for name, reads := range map[string]bool{"reads again": true, "never reads": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, s *server, _ *client) {
+			inBubble(t, func(b bubble) {
+				t, s := b.T, b.s
 				s.guest(t)
 				c := s.deaf(t)
 				session := s.guest(t)

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"io"
 	"net"
 )
@@ -35,10 +34,4 @@ func (s streamSource) fill(in *inbound) error {
 	}
 	in.giveBack()
 	return err
-}
-
-// isClosed reports whether an error of a read or write means no more than that
-// the connection has ended.
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }

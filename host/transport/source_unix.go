@@ -60,14 +60,15 @@ func (s *directSource) fill(in *inbound) error {
 func (s *directSource) read(fd uintptr) bool {
 	for {
 		s.n, s.err = syscall.Read(int(fd), s.in.borrow())
-		switch s.err {
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
+		switch {
+		case s.err == nil:
+			return true
+		case errors.Is(s.err, syscall.EAGAIN):
 			s.in.giveBack()
 			return false
+		case !errors.Is(s.err, syscall.EINTR):
+			return true
 		}
-		return true
 	}
 }
 

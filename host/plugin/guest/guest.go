@@ -32,8 +32,8 @@ type Plugin interface {
 
 // Handler is one function of a guest. It is safe for concurrent use.
 type Handler interface {
-	// Call runs the function once and hands its answer to to before it
-	// returns. It waits for a free instance for at most the plugin's deadline,
+	// Call runs the function once and gives its answer to the receiver
+	// before it returns. It waits for a free instance for at most the plugin's deadline,
 	// or until ctx is done, and then fails with ErrBusy; once it runs, only
 	// the plugin's deadline ends it. It returns what Receive returned, or
 	// ErrTimeout, ErrClosed or a *Fault.

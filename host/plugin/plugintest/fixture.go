@@ -14,21 +14,21 @@ import (
 var fixtures embed.FS
 
 // Fixture returns the module that testdata/<name>.wat describes.
-func Fixture(t testing.TB, name string) []byte {
-	t.Helper()
+func Fixture(tb testing.TB, name string) []byte {
+	tb.Helper()
 	module, err := fixtures.ReadFile("testdata/" + name + ".wasm")
 	if err != nil {
-		t.Fatalf("no fixture %q: %v", name, err)
+		tb.Fatalf("no fixture %q: %v", name, err)
 	}
 	return module
 }
 
 // Fixtures returns the names of all fixtures.
-func Fixtures(t testing.TB) []string {
-	t.Helper()
+func Fixtures(tb testing.TB) []string {
+	tb.Helper()
 	entries, err := fixtures.ReadDir("testdata")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var names []string
 	for _, e := range entries {

@@ -15,8 +15,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	t.Run("echo", func(t *testing.T) { plugintest.Run(t, plugintest.Fixture(t, "echo")) })
+	t.Run("echo", func(t *testing.T) {
+		t.Parallel()
+		plugintest.Run(t, plugintest.Fixture(t, "echo"))
+	})
 	t.Run("puppet", func(t *testing.T) {
+		t.Parallel()
 		plugintest.Run(t, plugintest.Fixture(t, "puppet"), plugintest.Except("trap"), plugintest.WithConfig(`{
 			"commands": [
 				{"name": "echo", "handler": 1}, {"name": "own", "handler": 15}, {"name": "trap", "handler": 4},

@@ -38,6 +38,7 @@ func Except(commands ...string) Option {
 // other from one instance and many side by side from several, and its hooks
 // stand odd handshakes and sessions.
 func Run(t *testing.T, module []byte, options ...Option) {
+	t.Helper()
 	k := newKit(t, module, options)
 	t.Run("payloads", k.payloads)
 	t.Run("one after the other", k.sequence)

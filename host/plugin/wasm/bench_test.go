@@ -46,6 +46,7 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func benchmarkCall(b *testing.B, module []byte, enforce bool, size int) {
+	b.Helper()
 	p, _ := newHostWith(b, "{}", !enforce).start(b, module, func(o *guest.Options) { o.Deadline = 2 * time.Second })
 	h := p.Handler(numberOf(b, p.Document(), "echo"))
 	request := abi.Request{

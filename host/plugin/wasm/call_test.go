@@ -181,7 +181,7 @@ func TestOutput(t *testing.T) {
 		o.Print = func(stream string, line []byte) { lines <- stream + ": " + string(line) }
 	})
 	for range 2 {
-		if _, err := call(p, print, `{}`); err != nil {
+		if _, err := call(p, printLine, `{}`); err != nil {
 			t.Fatal(err)
 		}
 	}

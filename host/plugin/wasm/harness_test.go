@@ -45,7 +45,7 @@ const (
 	amend
 	goOn
 	early
-	print
+	printLine
 	logName
 	sleep
 	growTable
@@ -65,13 +65,13 @@ type host struct {
 	log *syncBuffer
 }
 
-func newHost(t testing.TB, document string) *host {
-	t.Helper()
-	return newHostWith(t, document, false)
+func newHost(tb testing.TB, document string) *host {
+	tb.Helper()
+	return newHostWith(tb, document, false)
 }
 
-func newHostWith(t testing.TB, document string, unbounded bool) *host {
-	t.Helper()
+func newHostWith(tb testing.TB, document string, unbounded bool) *host {
+	tb.Helper()
 	h := &host{log: new(syncBuffer)}
 	operations := plugintest.Operations()
 	operation.Define(operations, abi.OpConfigGet, func(context.Context, operation.Caller, *abi.ConfigGetRequest) (abi.ConfigGetResponse, error) {
@@ -88,25 +88,25 @@ func newHostWith(t testing.TB, document string, unbounded bool) *host {
 	var err error
 	h.Runtime, err = wasm.New(wasm.Config{Operations: operations, Unbounded: unbounded, Log: slog.New(slog.NewTextHandler(h.log, nil))})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if n := h.Memories(); n != 0 {
-			t.Errorf("%d instances were not freed", n)
+			tb.Errorf("%d instances were not freed", n)
 		}
 		if err := h.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return h
 }
 
 // start runs a module until the test ends.
-func (h *host) start(t testing.TB, module []byte, change func(*guest.Options)) (*wasm.Plugin, *guest.Counters) {
-	t.Helper()
+func (h *host) start(tb testing.TB, module []byte, change func(*guest.Options)) (*wasm.Plugin, *guest.Counters) {
+	tb.Helper()
 	m, err := h.Compile(module)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o := options()
 	if change != nil {
@@ -114,12 +114,12 @@ func (h *host) start(t testing.TB, module []byte, change func(*guest.Options)) (
 	}
 	p, err := m.Start(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		p.Close()
 		if err := m.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return p, o.Counters
@@ -133,9 +133,9 @@ func options() guest.Options {
 }
 
 // puppet starts the plugin that does what the number of the handler says.
-func puppet(t testing.TB, change func(*guest.Options)) (*wasm.Plugin, *guest.Counters) {
-	t.Helper()
-	return newHost(t, "{}").start(t, plugintest.Fixture(t, "puppet"), change)
+func puppet(tb testing.TB, change func(*guest.Options)) (*wasm.Plugin, *guest.Counters) {
+	tb.Helper()
+	return newHost(tb, "{}").start(tb, plugintest.Fixture(tb, "puppet"), change)
 }
 
 // receiver keeps the answer.

@@ -9,10 +9,10 @@ func reserve(size int) ([]byte, error) {
 	return unix.Mmap(-1, 0, max(size, pageSize), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
 }
 
-// commit makes the bytes from from to to readable and writable; the system
-// backs them with zeroes as they are touched. Growing in steps keeps each
-// mapping small: one large writable one would be backed by huge pages, and an
-// instance that needs 32 KiB would cost 2 MiB.
+// commit makes reserved[from:to] readable and writable; the system backs it
+// with zeroes as it is touched. Growing in steps keeps each mapping small: one
+// large writable one would be backed by huge pages, and an instance that needs
+// 32 KiB would cost 2 MiB.
 func commit(reserved []byte, from, to int) error {
 	if from == to {
 		return nil

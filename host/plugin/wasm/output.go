@@ -10,12 +10,12 @@ import (
 // an unfinished one; more of it is dropped.
 type lines struct {
 	stream  string
-	print   func(stream string, line []byte)
+	take    func(stream string, line []byte) // may be nil
 	partial []byte
 }
 
-func newLines(stream string, print func(stream string, line []byte)) *lines {
-	return &lines{stream: stream, print: print}
+func newLines(stream string, take func(stream string, line []byte)) *lines {
+	return &lines{stream: stream, take: take}
 }
 
 // Write implements io.Writer and never fails: a guest is not to know how its
@@ -28,8 +28,8 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !ended {
 			return n, nil
 		}
-		if l.print != nil {
-			l.print(l.stream, bytes.TrimSuffix(l.partial, []byte{'\r'}))
+		if l.take != nil {
+			l.take(l.stream, bytes.TrimSuffix(l.partial, []byte{'\r'}))
 		}
 		l.partial, p = l.partial[:0], rest
 	}

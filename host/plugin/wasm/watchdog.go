@@ -78,31 +78,31 @@ func (w *watchdog) run() {
 			return
 		case <-trim.C:
 			w.each(func(p *pool) bool { p.trim(); return false })
-			continue
 		case <-w.wake:
 			w.resting.Store(false)
 			ticks.Reset(tick)
 			idle = 0
-			continue
 		case <-ticks.C:
+			if idle++; w.watch(start) {
+				idle = 0
+			}
+			if idle >= restAfter && w.mayRest(start) {
+				ticks.Stop()
+			}
 		}
-		if w.watch(start) {
-			idle = 0
-			continue
-		}
-		if idle++; idle < restAfter {
-			continue
-		}
-		// A call that begins before resting is set is seen by the look that
-		// follows; one that begins after it rouses.
-		w.resting.Store(true)
-		if w.watch(start) {
-			w.resting.Store(false)
-			idle = 0
-			continue
-		}
-		ticks.Stop()
 	}
+}
+
+// mayRest lets the watchdog rest unless something runs after all. A call that
+// begins before resting is set is seen by the look that follows; one that
+// begins after it rouses.
+func (w *watchdog) mayRest(start time.Time) bool {
+	w.resting.Store(true)
+	if w.watch(start) {
+		w.resting.Store(false)
+		return false
+	}
+	return true
 }
 
 // watch looks at every pool and reports whether anything runs.

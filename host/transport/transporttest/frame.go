@@ -132,16 +132,13 @@ func readFrame(r *bufio.Reader) (Frame, error) {
 }
 
 func readLength(r *bufio.Reader, short byte) (uint64, error) {
-	var b [8]byte
-	var least uint64
-	wide := b[:0]
-	switch short {
-	case 126:
-		wide, least = b[6:], 126
-	case 127:
-		wide, least = b[:], 1<<16
-	default:
+	if short < 126 {
 		return uint64(short), nil
+	}
+	var b [8]byte
+	wide, least := b[6:], uint64(126)
+	if short == 127 {
+		wide, least = b[:], 1<<16
 	}
 	if _, err := io.ReadFull(r, wide); err != nil {
 		return 0, err

@@ -26,22 +26,23 @@ func NewPipes() *Pipes {
 // Connect returns a client whose other end the listener accepts. Whatever the
 // server writes is taken from it at once, so that neither end waits for the
 // other to read.
-func (p *Pipes) Connect(t testing.TB) *Client {
-	t.Helper()
+func (p *Pipes) Connect(tb testing.TB) *Client {
+	tb.Helper()
 	near, far := net.Pipe()
 	select {
 	case p.conns <- far:
 	case <-p.done:
-		t.Fatal("the listener is closed")
+		tb.Fatal("the listener is closed")
 	}
-	return New(t, pumped(t, near))
+	return New(tb, pumped(tb, near))
 }
 
 // Raw is Connect for a client that reads only what it asks for.
-func (p *Pipes) Raw(t testing.TB) *Client {
+func (p *Pipes) Raw(tb testing.TB) *Client {
+	tb.Helper()
 	near, far := net.Pipe()
 	p.conns <- far
-	return New(t, near)
+	return New(tb, near)
 }
 
 // Accept implements net.Listener.
@@ -73,12 +74,13 @@ type pump struct {
 	deadline time.Time
 }
 
-func pumped(t testing.TB, conn net.Conn) *pump {
+func pumped(tb testing.TB, conn net.Conn) *pump {
+	tb.Helper()
 	p := &pump{Conn: conn}
 	p.more.L = &p.mu
 	var work sync.WaitGroup
 	work.Go(p.run)
-	t.Cleanup(work.Wait) // after the client's own clean-up has closed conn
+	tb.Cleanup(work.Wait) // after the client's own clean-up has closed conn
 	return p
 }
 
