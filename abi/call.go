@@ -1,5 +1,10 @@
 package abi
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 // Request is what a guest gets with every call. ConnectionID, User, Metadata
 // and Locals are absent (empty, nil) where there is no connection, no
 // authenticated user, and nothing set. Metadata, Locals and Payload are JSON
@@ -23,16 +28,32 @@ func (r *Request) Size() int {
 		len(r.Metadata) + len(r.Locals) + len(r.Payload) + len(r.Detail)
 }
 
-// Append adds the encoded request to dst.
+// Append adds the encoded request to dst. It is on the way of every call, so it
+// makes room once and writes each field in place.
 func (r *Request) Append(dst []byte) []byte {
-	dst = AppendInt(dst, int64(r.Kind))
-	dst = AppendString(dst, r.Name)
-	dst = appendOptionalString(dst, r.ConnectionID)
-	dst = appendOptionalString(dst, r.User)
-	dst = AppendBytes(dst, r.Metadata)
-	dst = AppendBytes(dst, r.Locals)
-	dst = AppendBytes(dst, r.Payload)
-	return AppendBytes(dst, r.Detail)
+	n, size := len(dst), r.Size()
+	dst = slices.Grow(dst, size)[:n+size]
+	b := dst[n:]
+	binary.LittleEndian.PutUint32(b, 8)
+	binary.LittleEndian.PutUint64(b[4:], uint64(r.Kind))
+	b = put(b[12:], r.Name, false)
+	b = put(b, r.ConnectionID, r.ConnectionID == "")
+	b = put(b, r.User, r.User == "")
+	b = put(b, r.Metadata, r.Metadata == nil)
+	b = put(b, r.Locals, r.Locals == nil)
+	b = put(b, r.Payload, r.Payload == nil)
+	put(b, r.Detail, r.Detail == nil)
+	return dst
+}
+
+// put writes a field at the front of b and returns what is behind it.
+func put[T string | []byte](b []byte, v T, missing bool) []byte {
+	if missing {
+		binary.LittleEndian.PutUint32(b, absent)
+		return b[4:]
+	}
+	binary.LittleEndian.PutUint32(b, uint32(len(v)))
+	return b[4+copy(b[4:], v):]
 }
 
 // Decode reads an encoded request. Its JSON fields and Detail point into

@@ -88,7 +88,7 @@ func talk(t *testing.T, server *host.Server, requests ...string) (replies []stri
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	conn, _, err := websocket.Dial(ctx, "ws://"+server.Addr().String(), &websocket.DialOptions{
+	conn, _, err := websocket.Dial(ctx, "ws://"+server.Addr().String(), &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient: client, Subprotocols: []string{"mesh.v1"},
 	})
 	if err != nil {

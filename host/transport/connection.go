@@ -9,7 +9,6 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -32,17 +31,9 @@ type connection struct {
 	source  source
 	in      inbound
 	lane    lane
-	turn    atomic.Uint32
 	work    sync.WaitGroup // commands that run beside the reader
 	bad     int            // bad frames so far
 }
-
-// The states of a connection's turn.
-const (
-	reading uint32 = iota // its holder reads
-	running               // its holder runs a command and may yield
-	yielded               // another goroutine has it
-)
 
 // Write implements hub.Wire.
 func (c *connection) Write(frames []byte) error {
@@ -192,7 +183,6 @@ func (c *connection) badFrame(err error) {
 
 // dispatch finds a command and has it run, here, beside or later.
 func (c *connection) dispatch(e protocol.Envelope) bool {
-	c.admission()
 	table := c.server.router.Acquire()
 	found, dialect := c.server.router.Resolve(table, e.Name)
 	if found == nil {
@@ -202,39 +192,39 @@ func (c *connection) dispatch(e protocol.Envelope) bool {
 	}
 	c.session.SetDialect(dialect)
 	r := request{command: found, table: table, id: e.ID, name: e.Command, payload: e.Payload}
-	switch c.lane.admit(r) {
+	switch c.admit(r) {
 	case runHere:
 		return c.runHere(r)
 	case runBeside:
 		c.runBeside(r)
 	case dropped:
 		table.Release()
-	case queued:
 	}
 	return true
 }
 
-// admission stops reading while too many commands are in flight; meanwhile the
-// client's silence is not held against it.
-func (c *connection) admission() {
-	if !c.lane.full() {
-		return
+// admit takes a command in. Reading stops while too many are in flight;
+// meanwhile the client's silence is not held against it.
+func (c *connection) admit(r request) verdict {
+	v := c.lane.admit(r)
+	for v == crowded {
+		_ = c.session.Flush()
+		c.session.PauseLiveness(true)
+		c.lane.wait()
+		c.session.PauseLiveness(false)
+		v = c.lane.admit(r)
 	}
-	_ = c.session.Flush()
-	c.session.PauseLiveness(true)
-	c.lane.wait()
-	c.session.PauseLiveness(false)
+	return v
 }
 
 // runHere runs a serial command on the reader's goroutine, which keeps the
-// turn unless the command yields.
+// turn to read unless the command yields it.
 func (c *connection) runHere(r request) bool {
 	buffer := c.in.buffer
-	c.turn.Store(running)
 	c.run(r, c)
-	if c.turn.CompareAndSwap(running, reading) {
-		c.ended()
-		c.lane.next() // no one but the reader adds to the queue: it is empty
+	kept, last := c.lane.endInline()
+	if kept {
+		c.ended(last)
 		return true
 	}
 	// Yielded: the buffer that the request pointed into is this goroutine's
@@ -242,49 +232,43 @@ func (c *connection) runHere(r request) bool {
 	if buffer != nil {
 		readBuffers.Put(buffer)
 	}
-	_ = c.session.Flush()
-	c.ended()
-	for {
-		next, ok := c.lane.next()
-		if !ok {
-			c.work.Done()
-			return false
-		}
-		c.run(next, nil)
+	defer c.work.Done()
+	for more := true; more; {
 		_ = c.session.Flush()
-		c.ended()
+		r, more, last = c.lane.endApart()
+		c.ended(last)
+		if more {
+			c.run(r, nil)
+		}
 	}
+	return false
 }
 
-// Yield implements command.Yielder: another goroutine takes over reading.
+// Yield implements command.Yielder: another goroutine takes over reading, with
+// a buffer of its own.
 func (c *connection) Yield() {
-	if !c.turn.CompareAndSwap(running, yielded) {
-		return
-	}
-	c.work.Add(1)
-	c.in.split()
-	go c.takeOver()
-}
-
-// takeOver goes on reading after a yield.
-func (c *connection) takeOver() {
-	_ = c.session.Flush()
-	c.turn.Store(reading)
-	c.read()
+	c.lane.yield(func() {
+		c.work.Add(1)
+		c.in.split()
+		go func() {
+			_ = c.session.Flush()
+			c.read()
+		}()
+	})
 }
 
 // runBeside runs a concurrent command; noop answers at once.
 func (c *connection) runBeside(r request) {
 	if r.command.Name == command.NameNoop && len(r.table.Middleware) == 0 {
 		c.run(r, nil)
-		c.ended()
+		c.ended(c.lane.endBeside())
 		return
 	}
 	r = r.owned()
 	c.work.Go(func() {
 		c.run(r, nil)
 		_ = c.session.Flush()
-		c.ended()
+		c.ended(c.lane.endBeside())
 	})
 }
 
@@ -337,10 +321,9 @@ func (c *connection) replyError(id, name []byte, err *protocol.Error) {
 	}
 }
 
-// ended takes a command out of the lane; the last one of a draining session
-// closes it.
-func (c *connection) ended() {
-	if c.lane.ended() {
+// ended closes a draining session after the last of its commands.
+func (c *connection) ended(last bool) {
+	if last {
 		c.session.Close(goingAway)
 	}
 }

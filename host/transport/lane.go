@@ -7,16 +7,25 @@ import (
 )
 
 // lane keeps the account of a session's commands: how many run or wait, which
-// serial ones wait their turn, and whether one runs.
+// serial ones wait their turn, and who runs the one that runs.
 type lane struct {
 	mu       sync.Mutex
 	freed    sync.Cond // a command has ended
 	limit    int
 	inFlight int
-	busy     bool // a serial command runs
+	serial   serial
 	waiting  []request
 	draining bool
 }
+
+// serial says who runs the session's serial command.
+type serial uint8
+
+const (
+	none   serial = iota
+	inline        // the reader, which may yield its turn to read
+	apart         // a goroutine that has yielded it
+)
 
 // request is a command that has been found and not yet run.
 type request struct {
@@ -43,71 +52,96 @@ func (r request) owned() request {
 }
 
 // verdict says what becomes of a command that has arrived.
-type verdict int
+type verdict uint8
 
 const (
 	runHere verdict = iota // the reader runs it
 	runBeside
 	queued
+	crowded // as many as may be are in flight: wait, and ask again
 	dropped // the server is draining
 )
-
-// full reports whether limit commands run or wait.
-func (l *lane) full() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inFlight >= l.limit
-}
-
-// wait blocks until a command may be admitted.
-func (l *lane) wait() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.inFlight >= l.limit {
-		l.freed.Wait()
-	}
-}
 
 // admit takes a command in; only the session's reader calls it.
 func (l *lane) admit(r request) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.draining {
+	switch {
+	case l.draining:
 		return dropped
+	case l.inFlight >= l.limit:
+		return crowded
 	}
 	l.inFlight++
 	switch {
 	case r.command.Concurrent:
 		return runBeside
-	case l.busy:
+	case l.serial != none:
 		l.waiting = append(l.waiting, r.owned())
 		return queued
 	}
-	l.busy = true
+	l.serial = inline
 	return runHere
 }
 
-// next hands over the serial command that waits longest, or ends the lane's
-// turn.
-func (l *lane) next() (request, bool) {
+// wait blocks until a command may be admitted, or none will be.
+func (l *lane) wait() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) == 0 {
-		l.busy = false
-		l.waiting = nil
-		return request{}, false
+	for l.inFlight >= l.limit && !l.draining {
+		l.freed.Wait()
 	}
-	r := l.waiting[0]
-	l.waiting[0] = request{}
-	l.waiting = l.waiting[1:]
-	return r, true
 }
 
-// ended takes a command out of the account, after its reply was handed over,
-// and reports whether that was the last one of a draining session.
-func (l *lane) ended() (last bool) {
+// yield calls handOver, which must not block, if the reader runs a command:
+// from then on that command runs apart.
+func (l *lane) yield(handOver func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.serial == inline {
+		l.serial = apart
+		handOver()
+	}
+}
+
+// endInline ends the command that the reader ran, unless it has yielded.
+func (l *lane) endInline() (kept, last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.serial != inline {
+		return false, false
+	}
+	l.serial = none // no one but the reader adds to the queue: it is empty
+	return true, l.left()
+}
+
+// endApart ends a command that ran apart and hands over the one that waits
+// longest; without one no serial command runs any more.
+func (l *lane) endApart() (next request, more, last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last = l.left()
+	if len(l.waiting) == 0 {
+		l.serial, l.waiting = none, nil
+		return request{}, false, last
+	}
+	next = l.waiting[0]
+	l.waiting[0] = request{}
+	l.waiting = l.waiting[1:]
+	return next, true, last
+}
+
+// endBeside ends a concurrent command.
+func (l *lane) endBeside() (last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left()
+}
+
+// left takes a command, whose reply was handed over, out of the account and
+// reports whether it was the last one of a draining session; the lane is
+// locked.
+func (l *lane) left() (last bool) {
 	l.inFlight--
 	l.freed.Signal()
 	return l.draining && l.inFlight == 0
@@ -118,5 +152,6 @@ func (l *lane) drain() (idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.draining = true
+	l.freed.Signal()
 	return l.inFlight == 0
 }

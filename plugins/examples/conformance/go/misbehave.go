@@ -11,6 +11,9 @@ import (
 var (
 	turns uint64
 	hoard [][]byte
+	// far is behind the end of any memory that a plugin may have. It is a
+	// variable since TinyGo's int, which a constant must fit, has 32 bits.
+	far uintptr = 3 << 30
 )
 
 // spin loops for ever.
@@ -33,8 +36,8 @@ func grow(*mesh.Call) (mesh.JSON, error) {
 
 // trap reads far behind the end of its memory.
 func trap(*mesh.Call) (mesh.JSON, error) {
-	far := (*uint64)(unsafe.Add(unsafe.Pointer(&turns), 3<<30))
-	return mesh.Int(int64(*far)), nil
+	outside := (*uint64)(unsafe.Add(unsafe.Pointer(&turns), far))
+	return mesh.Int(int64(*outside)), nil
 }
 
 // recurse calls itself for ever.

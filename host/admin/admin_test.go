@@ -1,0 +1,77 @@
+package admin_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/plugin"
+	"github.com/mesh-host/mesh-host/host/plugin/guest"
+)
+
+func get(t *testing.T, h http.Handler, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(body)
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	var notReady error
+	h := admin.Health(func() error { return notReady })
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if code, body := get(t, h, path); code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	notReady = errors.New("shutting down")
+	if code, body := get(t, h, "/readyz"); code != http.StatusServiceUnavailable || body != "shutting down\n" {
+		t.Errorf("/readyz while not ready: %d %q", code, body)
+	}
+	if code, _ := get(t, h, "/healthz"); code != http.StatusOK {
+		t.Errorf("/healthz while not ready: %d", code)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	h := admin.Metrics(admin.Sources{
+		Sessions: func() int { return 7 },
+		Traffic:  func() admin.Traffic { return admin.Traffic{Refused: 2, BadFrames: 3} },
+		Plugins: func() []plugin.Status {
+			return []plugin.Status{
+				{Name: "chat", File: "chat-go.wasm", Version: "abc", Loaded: true, Instances: 4, Running: 1, Counts: guest.Counts{Calls: 10, Timeouts: 5}},
+				{Name: "chat", File: "chat-copy.wasm", Error: "claims the same name"},
+				{Name: "odd", File: "odd\xff.wasm", Error: "not wasm"},
+			}
+		},
+	})
+	code, body := get(t, h, "/metrics")
+	if code != http.StatusOK {
+		t.Fatalf("%d %s", code, body)
+	}
+	for _, line := range []string{
+		"mesh_host_sessions 7",
+		"mesh_host_handshakes_refused_total 2",
+		"mesh_host_bad_frames_total 3",
+		`mesh_host_plugin_loaded{file="chat-go.wasm",plugin="chat",version="abc"} 1`,
+		`mesh_host_plugin_loaded{file="chat-copy.wasm",plugin="chat",version=""} 0`,
+		`mesh_host_plugin_file_failing{file="odd?.wasm",plugin="odd"} 1`,
+		`mesh_host_plugin_calls_total{plugin="chat"} 10`,
+		`mesh_host_plugin_errors_total{cause="timeout",plugin="chat"} 5`,
+		`mesh_host_plugin_instances_running{plugin="chat"} 1`,
+	} {
+		if !strings.Contains(body, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, body)
+		}
+	}
+}
