@@ -46,11 +46,7 @@ func (e *Engine) defineKV(t operation.Table) {
 		if err != nil {
 			return a, err
 		}
-		by := q.By
-		if by == 0 { // absent; the codec does not tell 0 from it
-			by = 1
-		}
-		a.Value, err = s.Increment(ctx, q.Key, by, milliseconds(q.TTL))
+		a.Value, err = s.Increment(ctx, q.Key, q.By, milliseconds(q.TTL))
 		return a, err
 	})
 	operation.Define(t, abi.OpKVCompareAndSet, func(ctx context.Context, c operation.Caller, q *abi.KVCompareAndSetRequest) (a abi.KVCompareAndSetResponse, err error) {

@@ -89,16 +89,16 @@ func TestKVOperations(t *testing.T) {
 	var sum abi.KVIncrementResponse
 	for i, by := range []int64{0, 1, 5, -10} {
 		must(t, flat(t, ops, abi.OpKVIncrement, &abi.KVIncrementRequest{Key: "n", By: by}, &sum))
-		if want := []int64{1, 2, 7, -3}[i]; sum.Value != want {
+		if want := []int64{0, 1, 6, -4}[i]; sum.Value != want {
 			t.Errorf("increment by %d: %d, want %d", by, sum.Value, want)
 		}
 	}
 	var swap abi.KVCompareAndSetResponse
 	must(t, flat(t, ops, abi.OpKVCompareAndSet, &abi.KVCompareAndSetRequest{Key: "n", Value: []byte("1")}, &swap))
-	if swap.Swapped || string(swap.Current) != "-3" {
+	if swap.Swapped || string(swap.Current) != "-4" {
 		t.Errorf("compare-and-set of a key that is there: %+v", swap)
 	}
-	must(t, flat(t, ops, abi.OpKVCompareAndSet, &abi.KVCompareAndSetRequest{Key: "n", Expected: []byte("-3")}, &swap))
+	must(t, flat(t, ops, abi.OpKVCompareAndSet, &abi.KVCompareAndSetRequest{Key: "n", Expected: []byte("-4")}, &swap))
 	var deleted abi.KVDeleteResponse
 	must(t, flat(t, ops, abi.OpKVDelete, &abi.KVDeleteRequest{Key: "n"}, &deleted))
 	if !swap.Swapped || swap.Current != nil || deleted.Deleted {

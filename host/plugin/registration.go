@@ -36,6 +36,9 @@ func parseRegistration(document []byte) (*abi.Registration, error) {
 	if err := decodeStrictly(document, r); err != nil {
 		return nil, fmt.Errorf("the registration document is wrong: %w", err)
 	}
+	if r.Error != "" {
+		return nil, brief(fmt.Errorf("the plugin says: %s", r.Error))
+	}
 	if err := checkRegistration(r, document); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func TestRegistrationRefuses(t *testing.T) {
 		{"more after it", `{} {}`, "is not JSON"},
 		{"no object", `[]`, "is not a JSON object"},
 		{"nothing", `{"name":"p"}`, "registers nothing"},
+		{"its own error", `{"error":"config: tokens must be a table"}`, "the plugin says: config: tokens must be a table"},
 		{"unknown member", `{"comands":[]}`, `unknown field "comands"`},
 		{"unknown member of a command", `{"commands":[{"name":"c","handler":1,"concurent":true}]}`, `unknown field "concurent"`},
 		{"wrong type", `{"commands":{}}`, "cannot unmarshal"},
