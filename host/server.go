@@ -134,6 +134,8 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.ready)
 
 	<-ctx.Done()
+	// The grace is everyone's: the guests' deadlines may be longer.
+	defer time.AfterFunc(s.config.Shutdown.Grace, s.plugins.Abort).Stop()
 	s.shutdown()
 	fronts.Wait()
 	stopBelow()

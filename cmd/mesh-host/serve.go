@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -46,10 +48,8 @@ most shutdown.grace; a second signal ends the process at once.`,
 			}
 			logger.Info("starting", "version", buildInfo().version, "config", l.file)
 
-			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+			ctx, stop := untilSignal(c.Context())
 			defer stop()
-			// Signals have their usual effect again once the first was seen.
-			defer context.AfterFunc(ctx, stop)()
 			if err := serve(ctx, l.Config, logger, c.OutOrStdout()); err != nil {
 				logger.Error("stopped", "error", err)
 				return reportedError{err}
@@ -59,6 +59,24 @@ most shutdown.grace; a second signal ends the process at once.`,
 	}
 	addConfigFlags(command.Flags())
 	return command
+}
+
+// untilSignal returns a context that ends with SIGTERM or SIGINT. By the time it
+// does, signals have their usual effect again: a second one ends the process.
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		cancel()
+	})
+	return ctx, func() { cancel(); watching.Wait() }
 }
 
 // serve runs a server until ctx is done and says on stdout when it is ready.

@@ -206,7 +206,7 @@ func TestOperationsInJSON(t *testing.T) {
 		{abi.OpKVGet, `{"key":"k"}`, `{"value":null}`},
 		{abi.OpKVGet, `{"key":"unknown"}`, `{}`},
 		{abi.OpKVCompareAndSet, `{"key":"k","expected":null,"value":2}`, `{"swapped":true}`},
-		{abi.OpKVIncrement, `{"key":"k"}`, `{"value":3}`},
+		{abi.OpKVIncrement, `{"key":"k","by":1}`, `{"value":3}`},
 		{abi.OpKVDelete, `{"key":"k"}`, `{"deleted":true}`},
 		{abi.OpConnectionsMetadataGet, `{"connectionId":"` + id + `"}`, `{"metadata":null}`},
 		{abi.OpConnectionsSend, `{"to":["unknown"],"command":"a"}`, `{"sent":0}`},

@@ -122,6 +122,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	return m.Close()
 }
 
+// Abort ends the calls into plugins that run, so that Close, or the end of Run,
+// need not wait for their deadlines. It does not wait itself.
+func (m *Manager) Abort() { m.runtime.Abort() }
+
 // Close does what the end of Run does, for a manager that does not Run.
 func (m *Manager) Close() (err error) {
 	m.closing.Do(func() {

@@ -212,7 +212,7 @@ func (p *pool) giveUp(w *waiter) *instance {
 // watch looks at what runs: it ends what has passed the deadline and lets the
 // callers of what runs long know. It reports whether anything runs. Yield is
 // called under the lock, so that it cannot hit a later call.
-func (p *pool) watch(now time.Duration) bool {
+func (p *pool) watch(now time.Duration, aborted bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count()
@@ -225,7 +225,7 @@ func (p *pool) watch(now time.Duration) bool {
 			i.slow = true
 			i.caller.Yield()
 		}
-		if now-i.since >= p.deadline {
+		if aborted || now-i.since >= p.deadline {
 			i.expire()
 		}
 	}

@@ -113,6 +113,10 @@ func (r *Runtime) defineHost(ctx context.Context, operations operation.Table) er
 // Memories returns how many instances hold memory.
 func (r *Runtime) Memories() int { return int(r.memories.Load()) }
 
+// Abort ends the calls that run, and from then on every call that takes longer
+// than a moment, as if their deadlines had passed. It does not wait.
+func (r *Runtime) Abort() { r.watchdog.aborted.Store(true) }
+
 // Close frees everything. All plugins must have been closed.
 func (r *Runtime) Close() error {
 	r.watchdog.close()

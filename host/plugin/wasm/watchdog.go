@@ -21,6 +21,7 @@ const (
 // while nothing runs.
 type watchdog struct {
 	resting atomic.Bool
+	aborted atomic.Bool // every call has passed its deadline
 	wake    chan struct{}
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -108,7 +109,8 @@ func (w *watchdog) mayRest(start time.Time) bool {
 // watch looks at every pool and reports whether anything runs.
 func (w *watchdog) watch(start time.Time) bool {
 	now := time.Since(start)
-	return w.each(func(p *pool) bool { return p.watch(now) })
+	aborted := w.aborted.Load()
+	return w.each(func(p *pool) bool { return p.watch(now, aborted) })
 }
 
 // each calls fn for every pool and reports whether it was true for any.

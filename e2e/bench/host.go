@@ -1,0 +1,49 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/mesh-host/mesh-host/host"
+	"github.com/mesh-host/mesh-host/host/command"
+)
+
+// nativeCommand echoes like the plugin's command, in Go. Its name is as long,
+// so that the frames are, too.
+const nativeCommand = "back"
+
+// serveHost runs mesh-host with its defaults, the plugins of a folder and the
+// native command; unless checked, plugins run without the deadline check.
+func serveHost(ctx context.Context, folder string, checked bool, log *slog.Logger, ready func(net.Addr)) error {
+	config := host.Default()
+	config.Listen, config.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	config.Plugins.Dir = filepath.Join(folder, pluginFolder)
+	config.Plugins.CacheDir = filepath.Join(folder, cacheFolder)
+	options := []host.Option{host.WithCommand(command.Command{
+		Name: nativeCommand,
+		Handler: command.HandlerFunc(func(_ context.Context, c *command.Call) error {
+			c.Reply(c.Payload)
+			return nil
+		}),
+	})}
+	if !checked {
+		options = append(options, host.WithoutDeadlines())
+	}
+	server, err := host.New(config, log, options...)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	select {
+	case <-server.Ready():
+		ready(server.Addr())
+		return <-ended
+	case err := <-ended:
+		return err
+	}
+}

@@ -1,0 +1,114 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
+
+	"golang.org/x/sys/unix"
+)
+
+// The roles in which this program serves.
+const (
+	roleFloor     = "floor"
+	roleHost      = "host"
+	roleUnchecked = "unchecked" // the host without deadline checks in its plugins
+)
+
+func (b *bench) roleArgs(role string) []string {
+	args := []string{"serve", "-folder", b.folder}
+	if b.profile != "" {
+		args = append(args, "-profile", filepath.Join(b.profile, role+".pprof"))
+	}
+	return append(args, role)
+}
+
+// The folders below that of a run.
+const (
+	pluginFolder = "plugins"
+	cacheFolder  = "cache" // of compiled plugins
+)
+
+// prepare makes the folder of a run, with the one plugin that its servers
+// load.
+func (b *bench) prepare() (err error) {
+	if b.folder, err = os.MkdirTemp("", "bench-"); err != nil {
+		return err
+	}
+	module, err := os.ReadFile(b.plugin("conformance-go"))
+	if err != nil {
+		return err
+	}
+	plugins := filepath.Join(b.folder, pluginFolder)
+	return errors.Join(os.Mkdir(plugins, 0o700), os.WriteFile(filepath.Join(plugins, "conformance-go.wasm"), module, 0o600))
+}
+
+// plugin returns the path of a built plugin.
+func (b *bench) plugin(name string) string { return filepath.Join(b.build, "plugins", name+".wasm") }
+
+// serve is a server's process: it prints where it listens and serves until its
+// standard input ends, as it does when its parent is gone.
+func serve(args []string, in io.Reader, out, errs io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	folder := flags.String("folder", "", "folder of the run")
+	profile := flags.String("profile", "", "file for a CPU profile")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *profile != "" {
+		stop, err := startProfile(*profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer cancel()
+	go func() { // ends with the process
+		_, _ = io.Copy(io.Discard, in)
+		cancel()
+	}()
+	ready := func(a net.Addr) { _, _ = fmt.Fprintf(out, "ready listen=%s\n", a) }
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelError}))
+	switch flags.Arg(0) {
+	case roleFloor:
+		return serveFloor(ctx, ready)
+	case roleHost:
+		return serveHost(ctx, *folder, true, log, ready)
+	case roleUnchecked:
+		return serveHost(ctx, *folder, false, log, ready)
+	}
+	return fmt.Errorf("unknown role %q", flags.Arg(0))
+}
+
+func startProfile(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
+}
+
+func serveFloor(ctx context.Context, ready func(net.Addr)) error {
+	f, err := newFloor()
+	if err != nil {
+		return err
+	}
+	stopped := context.AfterFunc(ctx, func() { _ = f.listener.Close() })
+	defer stopped()
+	ready(f.listener.Addr())
+	return f.serve()
+}
