@@ -66,21 +66,21 @@ func (o *outbox) idle() bool {
 	return len(o.pending) > 0 && !o.writing && !o.corked && !o.dead
 }
 
-// flush writes with write until nothing is pending. Where another goroutine is
-// writing already it leaves the work to that one, and waits only while more
-// than highWater is pending.
-func (o *outbox) flush(write func([]byte) error) error {
+// flush writes what is pending with write, and, with all, what comes meanwhile,
+// until nothing is. Where another goroutine is writing already it leaves the
+// work to that one, and waits only while more than highWater is pending. rest
+// tells whether it leaves anything that no one is writing.
+func (o *outbox) flush(write func([]byte) error, all bool) (rest bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.idle() {
 		if !o.writing || len(o.pending) < highWater {
-			return nil
+			return false, nil
 		}
 		o.drained.Wait()
 	}
 	o.writing = true
-	var err error
-	for err == nil && len(o.pending) > 0 {
+	for first := true; err == nil && len(o.pending) > 0 && (first || all); first = false {
 		frames := o.pending
 		o.pending, o.pushed = nil, 0
 		o.mu.Unlock()
@@ -94,7 +94,7 @@ func (o *outbox) flush(write func([]byte) error) error {
 		o.kill()
 	}
 	o.drained.Broadcast()
-	return err
+	return o.idle(), err
 }
 
 // drain waits until everything is written or the socket is gone.

@@ -180,15 +180,23 @@ func (s *Session) flushSoon() {
 	s.outbox.mu.Lock()
 	s.outbox.called = false
 	s.outbox.mu.Unlock()
-	_ = s.Flush()
+	if _, err := s.outbox.flush(s.wire.Write, true); err != nil {
+		s.abandon(Gone)
+	}
 }
 
-// Flush writes what is pending. It blocks as long as the socket does; the
-// error says that the socket is gone.
+// Flush writes what is pending, and not what others push meanwhile: that would
+// hold the caller for as long as they do. It blocks as long as the socket does;
+// the error says that the socket is gone.
 func (s *Session) Flush() error {
-	err := s.outbox.flush(s.wire.Write)
+	rest, err := s.outbox.flush(s.wire.Write, false)
 	if err != nil {
 		s.abandon(Gone)
+	}
+	if rest {
+		s.outbox.mu.Lock()
+		defer s.outbox.mu.Unlock()
+		s.flushLater()
 	}
 	return err
 }

@@ -31,14 +31,10 @@ type connection struct {
 	source  source
 	in      inbound
 	lane    lane
+	hold    hold
 	work    sync.WaitGroup // commands that run beside the reader
 	bad     int            // bad frames so far
-}
-
-// Write implements hub.Wire.
-func (c *connection) Write(frames []byte) error {
-	_, err := c.conn.Write(frames)
-	return err
+	grown   bool           // a command has run on the reader's stack
 }
 
 // Close implements hub.Wire.
@@ -164,12 +160,24 @@ func (c *connection) message(frame []byte) bool {
 	}
 	switch string(e.Name) {
 	case protocol.Pong:
-		return true
+		return c.renew()
 	case protocol.LatencyResponse:
 		c.session.LatencyAnswered()
-		return true
+		return c.renew()
 	}
 	return c.dispatch(e)
+}
+
+// renew goes on reading on a fresh goroutine where a command has grown this
+// one's stack: a session at rest would keep it. Liveness answers are the time
+// for it, since a session at rest gets no other frames.
+func (c *connection) renew() bool {
+	if !c.grown {
+		return true
+	}
+	c.grown = false
+	go c.read()
+	return false
 }
 
 // badFrame counts a frame that is no command.
@@ -203,24 +211,11 @@ func (c *connection) dispatch(e protocol.Envelope) bool {
 	return true
 }
 
-// admit takes a command in. Reading stops while too many are in flight;
-// meanwhile the client's silence is not held against it.
-func (c *connection) admit(r request) verdict {
-	v := c.lane.admit(r)
-	for v == crowded {
-		_ = c.session.Flush()
-		c.session.PauseLiveness(true)
-		c.lane.wait()
-		c.session.PauseLiveness(false)
-		v = c.lane.admit(r)
-	}
-	return v
-}
-
 // runHere runs a serial command on the reader's goroutine, which keeps the
 // turn to read unless the command yields it.
 func (c *connection) runHere(r request) bool {
 	buffer := c.in.buffer
+	c.grown = true
 	c.run(r, c)
 	kept, last := c.lane.endInline()
 	if kept {

@@ -3,10 +3,12 @@ package transport_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -61,6 +63,36 @@ func TestRepliesToASlowReaderHoldItBack(t *testing.T) {
 				c.Reply(c.Payload)
 				return nil
 			})}))
+		})
+	}
+}
+
+// The bound on commands in flight pauses liveness for commands that run, not
+// for a client that leaves their replies unread.
+func TestUnreadRepliesDoNotPauseLiveness(t *testing.T) {
+	t.Parallel()
+	large := func(_ context.Context, c *command.Call) error {
+		c.Yield()
+		pass(time.Second)
+		c.Reply([]byte(strings.Repeat("1", 100_000)))
+		return nil
+	}
+	for name, concurrent := range map[string]bool{"serial": false, "concurrent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(b bubble) {
+				b.c.Hangup()
+				b.s.expectGone(b, 1000)
+				c, start := b.s.deaf(b), time.Now()
+				go c.Chop(bytesOf(slices.Repeat([]frame{text(request(1, "large", "1"))}, 10)...), 1<<20)
+				time.AfterFunc(10*time.Minute, func() { _ = c.Close() }) // or it would never end
+				f := <-b.s.gone
+				if took := time.Since(start); f.cause.Code != 4101 || took > time.Minute {
+					b.Errorf("it ended with %+v after %v", f.cause, took)
+				}
+			}, with(command.Command{Name: "large", Concurrent: concurrent, Handler: command.HandlerFunc(large)}), func(u *setup) {
+				u.CommandsInFlight, u.limits.PingInterval = 4, 10*time.Second
+			})
 		})
 	}
 }
