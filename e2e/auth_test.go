@@ -65,7 +65,12 @@ func TestRequiredPluginGoesAndComesBack(t *testing.T) {
 	if status, _ := get(t, "http://"+h.address+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz: %d", status)
 	}
-	before.echoes(t)
+	if f := before.fails(t, "echo", "1"); f.Code != "EPLUGIN" {
+		t.Errorf("a command without its guard gives %v", f)
+	}
+	if got := before.call(t, "mesh/noop", ""); got != "true" {
+		t.Errorf("the session does not live on: noop gives %s", got)
+	}
 	if f := before.fails(t, "secret.whoami", ""); f.Code != "ENOTFOUND" {
 		t.Errorf("a command of a plugin that is gone gives %v", f)
 	}

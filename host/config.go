@@ -128,7 +128,7 @@ type LivenessConfig struct {
 	// 5s.
 	LatencyInterval time.Duration `toml:"latency_interval"`
 	// MaxMissedPongs is how many pings in a row may stay unanswered; the tick
-	// that finds more closes the session with 4101. At least 0. Default 1.
+	// that finds more closes the session with 4101. 0 to 1000. Default 1.
 	MaxMissedPongs int `toml:"max_missed_pongs"`
 	// CloseTimeout is how long a client has to answer a close frame before its
 	// connection is cut. Above 0. Default 2s.

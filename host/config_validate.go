@@ -76,7 +76,7 @@ func (p *problems) limits(l *LimitsConfig) {
 func (p *problems) liveness(l *LivenessConfig) {
 	p.interval("liveness.ping_interval", l.PingInterval)
 	p.interval("liveness.latency_interval", l.LatencyInterval)
-	p.number("liveness.max_missed_pongs", l.MaxMissedPongs, 0, 0)
+	p.number("liveness.max_missed_pongs", l.MaxMissedPongs, 0, 1000)
 	p.duration("liveness.close_timeout", l.CloseTimeout, 1)
 }
 

@@ -80,6 +80,7 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		hub: hub.New(config.hubLimits()), backplane: memory.New(),
 	}
 	s.router = command.NewRouter(log.With("component", "command"), extra.commands...)
+	s.router.Require(config.Auth.Require)
 	plugins, err := plugin.New(s.pluginOptions(s.router, extra))
 	if err != nil {
 		return nil, err

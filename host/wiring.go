@@ -34,6 +34,7 @@ func (c *Config) transportOptions() transport.Options {
 		MessageSize:      int(c.Limits.MessageSize),
 		BadFrames:        c.Limits.BadFrames,
 		CommandsInFlight: c.Limits.CommandsInFlight,
+		MetadataSize:     int(c.Limits.MetadataSize),
 		ReplySize:        int(c.Limits.ReplySize),
 		AssignID:         c.Protocol.AssignID,
 	}

@@ -65,7 +65,7 @@ func TestMetrics(t *testing.T) {
 		"mesh_host_bad_frames_total 3",
 		`mesh_host_plugin_loaded{file="chat-go.wasm",plugin="chat",version="abc"} 1`,
 		`mesh_host_plugin_loaded{file="chat-copy.wasm",plugin="chat",version=""} 0`,
-		`mesh_host_plugin_file_failing{file="odd?.wasm",plugin="odd"} 1`,
+		`mesh_host_plugin_file_failing{file="\"odd\\xff.wasm\"",plugin="odd"} 1`,
 		`mesh_host_plugin_calls_total{plugin="chat"} 10`,
 		`mesh_host_plugin_errors_total{cause="timeout",plugin="chat"} 5`,
 		`mesh_host_plugin_instances_running{plugin="chat"} 1`,

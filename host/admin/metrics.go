@@ -2,7 +2,8 @@ package admin
 
 import (
 	"net/http"
-	"strings"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -75,7 +76,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	counter(badFrames, traffic.BadFrames)
 	counted := make(map[string]bool) // two files may claim one name
 	for _, p := range c.sources.Plugins() {
-		p.Name, p.File = strings.ToValidUTF8(p.Name, "?"), strings.ToValidUTF8(p.File, "?")
+		p.Name, p.File = label(p.Name), label(p.File)
 		gauge(loaded, truth(p.Loaded), p.Name, p.File, p.Version)
 		gauge(failing, truth(p.Error != ""), p.Name, p.File)
 		if counted[p.Name] {
@@ -92,6 +93,14 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		counter(discarded, p.Counts.Discarded, p.Name)
 		counter(dropped, p.Counts.DroppedLines, p.Name)
 	}
+}
+
+// label makes a name that a file system allows one that a label may hold.
+func label(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	return strconv.QuoteToASCII(name)
 }
 
 func truth(b bool) float64 {

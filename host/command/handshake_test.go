@@ -9,6 +9,7 @@ import (
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/hub"
 )
 
 // authenticator answers one way and takes note that it was asked.
@@ -115,4 +116,30 @@ type hookFunc func()
 func (f hookFunc) Authenticate(context.Context, *abi.Handshake) (*abi.Identity, error) {
 	f()
 	return nil, nil
+}
+
+// While a required plugin is missing its middleware is, too: the other
+// plugins' commands are not to be had without it.
+func TestCommandsNeedTheRequiredPlugins(t *testing.T) {
+	t.Parallel()
+	entries := command.Entries{Commands: []command.Command{{Name: "open", Handler: reply("1")}}}
+	r := router(entries)
+	r.Require([]string{"guard"})
+	s := session(t, hub.Info{})
+	if _, err := call(t, r, s, "open", ""); err == nil || err.Code != abi.CodePlugin {
+		t.Errorf("before the guard is loaded: %v", err)
+	}
+	if got, err := call(t, r, s, "mesh/noop", ""); err != nil || got != "true" {
+		t.Errorf("noop: %s, %v", got, err)
+	}
+	entries.Authenticating = map[string]bool{"guard": true}
+	r.Swap(command.NewTable(entries, nil))
+	if got, err := call(t, r, s, "open", ""); err != nil || got != "1" {
+		t.Errorf("with the guard: %s, %v", got, err)
+	}
+	entries.Authenticating = nil
+	r.Swap(command.NewTable(entries, nil))
+	if _, err := call(t, r, s, "open", ""); err == nil || err.Code != abi.CodePlugin {
+		t.Errorf("after the guard has gone: %v", err)
+	}
 }

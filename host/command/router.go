@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -18,6 +19,7 @@ type Router struct {
 	table    atomic.Pointer[Table]
 	native   map[string]*Command
 	builtins map[string]*Command
+	required []string
 	log      *slog.Logger
 }
 
@@ -33,9 +35,30 @@ func NewRouter(log *slog.Logger, native ...Command) *Router {
 	return r
 }
 
+// Require names the plugins without which nothing of a plugin's is done for
+// anyone: while one of them is missing or does not authenticate, handshakes are
+// refused and the commands of plugins answer EPLUGIN, since its middleware is
+// missing too. It must be called before the router is used.
+func (r *Router) Require(plugins []string) {
+	r.required = plugins
+	current := r.table.Load()
+	current.missing = r.missing(current)
+}
+
+// missing returns a required plugin that does not authenticate, "" for none.
+func (r *Router) missing(t *Table) string {
+	for _, plugin := range r.required {
+		if !t.Authenticating[plugin] {
+			return plugin
+		}
+	}
+	return ""
+}
+
 // Swap puts a new table in place and lets go of the old one, which lives on
 // until its last run has ended.
 func (r *Router) Swap(t *Table) {
+	t.missing = r.missing(t)
 	r.table.Swap(t).Release()
 }
 
@@ -72,6 +95,9 @@ func (r *Router) Resolve(t *Table, name []byte) (*Command, protocol.Dialect) {
 // Run takes a call through middleware and handler. The error is what the
 // client gets to see.
 func (r *Router) Run(ctx context.Context, t *Table, c *Command, call *Call) *protocol.Error {
+	if t.missing != "" && !strings.HasPrefix(c.Name, protocol.MeshPrefix) {
+		return protocol.PluginFailed(t.missing)
+	}
 	err := run(ctx, t.Middleware, call)
 	if err == nil && !call.replied {
 		err = run(ctx, c.Middleware, call)

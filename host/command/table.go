@@ -63,6 +63,7 @@ type Entries struct {
 type Table struct {
 	Entries
 	commands map[string]*Command
+	missing  string // a required plugin that is not in it; see Router.Require
 	refs     atomic.Int64
 	release  func()
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,10 @@ func (m *Manager) scan(now time.Time) error {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(m.dir, name)) // follows links
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			found[name] = true // there, and as it was, as far as anyone can tell
+			continue
+		}
 		if err != nil || !info.Mode().IsRegular() {
 			continue // gone meanwhile, or a folder
 		}

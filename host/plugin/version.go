@@ -74,7 +74,7 @@ func (m *Manager) load(file string, content []byte, hash string) (*version, erro
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.probe(module, nameOfFile(file))
+	v, err := m.probe(module, file)
 	if err != nil {
 		return nil, errors.Join(err, module.Close())
 	}
@@ -83,13 +83,19 @@ func (m *Manager) load(file string, content []byte, hash string) (*version, erro
 	return v, nil
 }
 
-func (m *Manager) probe(module *wasm.Module, name string) (*version, error) {
+func (m *Manager) probe(module *wasm.Module, file string) (*version, error) {
+	name := nameOfFile(file)
 	v, err := m.start(module, name)
 	if err != nil {
 		return nil, err
 	}
 	if registered := v.registration.Name; registered != "" && registered != name {
 		v.guest.Close()
+		// A name gives access to its settings and its store: it must be free
+		// before anything runs under it.
+		if other := m.claimant(registered, file); other != "" {
+			return nil, &collision{fmt.Sprintf("plugin %q is in %s and in %s", registered, other, file)}
+		}
 		if v, err = m.start(module, registered); err != nil {
 			return nil, fmt.Errorf("started as %q: %w", registered, err)
 		}
@@ -103,6 +109,18 @@ func (m *Manager) probe(module *wasm.Module, name string) (*version, error) {
 		return nil, fmt.Errorf("the file's name would make it plugin %q: %w", v.name, err)
 	}
 	return v, nil
+}
+
+// claimant returns another file of the folder that serves a plugin's name or
+// is named after it, "" where there is none. The files do not change while
+// versions are loaded.
+func (m *Manager) claimant(name, file string) string {
+	for other, f := range m.files {
+		if other != file && f.seen != nil && (f.pluginName() == name || nameOfFile(other) == name) {
+			return other
+		}
+	}
+	return ""
 }
 
 func (m *Manager) start(module *wasm.Module, name string) (*version, error) {

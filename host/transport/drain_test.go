@@ -40,7 +40,7 @@ func TestShutdownDrains(t *testing.T) {
 		c.Text(request(4, "slow", "1"), request(5, "mesh/noop", "{}"))
 		c.ExpectText(request(1, "slow", "1000"), request(3, "beside", "1500"), request(2, "slow", "2000"))
 		c.ExpectClose(1001)
-		if took := time.Since(start); took != 3*time.Second {
+		if took := time.Since(start); took < 3*time.Second || took > 3100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
 		idle.Send(closing(1001, ""))
@@ -66,7 +66,7 @@ func TestShutdownCutsOff(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		s.shutdown(ctx)
-		if took := time.Since(start); took != 5*time.Second {
+		if took := time.Since(start); took < 5*time.Second || took > 5100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
 		mute.ExpectClose(1001)
@@ -108,7 +108,7 @@ func TestShutdownDuringHandshakes(t *testing.T) {
 		}
 		waits.ExpectEOF()
 		<-done
-		if took := time.Since(start); took != 3*time.Second {
+		if took := time.Since(start); took < 3*time.Second || took > 3100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
 	}, func(u *setup) { u.HandshakeTimeout = time.Hour }, authenticated(func(ctx context.Context, h *abi.Handshake) (*abi.Identity, error) {

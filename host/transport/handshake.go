@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -159,8 +160,11 @@ func (a *attempt) beforeUpgrade() (ws.HandshakeHeader, error) {
 	ctx, cancel := context.WithDeadline(a.server.base, a.deadline)
 	defer cancel()
 	identity, refused := a.server.router.Authenticate(ctx, o.RequiredAuth, &a.handshake)
-	if refused != nil {
+	switch {
+	case refused != nil:
 		return nil, &refusal{refused.Status, refused.Message}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, &refusal{http.StatusServiceUnavailable, "authentication took longer than handshake.timeout"}
 	}
 	return nil, a.register(identity)
 }
@@ -184,6 +188,10 @@ func (a *attempt) register(identity *abi.Identity) error {
 	info := hub.Info{RemoteAddress: a.handshake.RemoteAddress, Subprotocol: a.chosen}
 	if identity != nil {
 		info.User, info.Metadata = identity.User, identity.Metadata
+	}
+	if limit := a.server.options.MetadataSize; limit > 0 && len(info.Metadata) > limit {
+		a.server.log.Error("handshake refused: an identity's metadata is larger than limits.metadata_size", "size", len(info.Metadata))
+		return &refusal{http.StatusServiceUnavailable, "authentication is not available, try again later"}
 	}
 	c := newConnection(a.server, a.conn)
 	session, err := a.server.hub.Register(c, info)

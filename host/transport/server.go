@@ -34,6 +34,9 @@ type Options struct {
 	BadFrames int
 	// CommandsInFlight is how many commands of a session may run or wait.
 	CommandsInFlight int
+	// MetadataSize is the most bytes of the metadata that an identity brings; 0
+	// is no limit.
+	MetadataSize int
 	// ReplySize is the most bytes of a reply's payload.
 	ReplySize int
 	// AssignID lists the prefixes under which a client without subprotocol
@@ -208,14 +211,24 @@ func (s *Server) Shutdown(ctx context.Context) {
 
 // cut ends everything that has not drained in time.
 func (s *Server) cut() {
-	s.stop()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for conn := range s.handshakes {
 		_ = conn.Close()
 	}
+	s.mu.Unlock()
+	s.stop()
+	s.each(func(c *connection) { c.session.Close(goingAway) })
+	time.Sleep(cutPause)
+	s.each(func(c *connection) { _ = c.conn.Close() })
+}
+
+// cutPause is how long the close frames of cut have to leave.
+const cutPause = 50 * time.Millisecond
+
+func (s *Server) each(fn func(*connection)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for c := range s.connections {
-		c.session.Close(goingAway) // for the observers; no one waits for the frame
-		_ = c.conn.Close()
+		fn(c)
 	}
 }

@@ -123,8 +123,8 @@ func (i *instance) config() wazero.ModuleConfig {
 		WithSysNanotime().
 		WithNanosleep(i.sleep).
 		WithRandSource(rand.Reader).
-		WithStdout(newLines("stdout", i.plugin.options.Print)).
-		WithStderr(newLines("stderr", i.plugin.options.Print))
+		WithStdout(newLines("stdout", i.plugin.options.Print, i.expired.Load)).
+		WithStderr(newLines("stderr", i.plugin.options.Print, i.expired.Load))
 }
 
 // sleep is the guest's, and ends with the deadline as everything does.

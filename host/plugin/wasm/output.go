@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 )
@@ -11,16 +12,21 @@ import (
 type lines struct {
 	stream  string
 	take    func(stream string, line []byte) // may be nil
+	expired func() bool
 	partial []byte
 }
 
-func newLines(stream string, take func(stream string, line []byte)) *lines {
-	return &lines{stream: stream, take: take}
+func newLines(stream string, take func(stream string, line []byte), expired func() bool) *lines {
+	return &lines{stream: stream, take: take, expired: expired}
 }
 
-// Write implements io.Writer and never fails: a guest is not to know how its
-// output fares.
+// Write implements io.Writer. It fails only past the guest's deadline: one call
+// of fd_write makes as many writes as its vector has entries, and nothing else
+// would end it.
 func (l *lines) Write(p []byte) (int, error) {
+	if l.expired() {
+		return 0, context.DeadlineExceeded
+	}
 	n := len(p)
 	for {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})

@@ -136,7 +136,11 @@ func (p *pool) release(i *instance, healthy bool) {
 	if p.closed && len(p.running) == 0 {
 		close(p.drained)
 	}
+	slow := i.slow
 	p.mu.Unlock()
+	if slow {
+		p.watchdog.heavy.Store(true)
+	}
 	if !keep {
 		i.close()
 	}

@@ -7,8 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
@@ -46,6 +49,7 @@ type Runtime struct {
 	watchdog *watchdog
 	log      *slog.Logger
 	memories atomic.Int64
+	cacheDir string // "" without a cache on disk
 }
 
 // New makes a runtime. The caller must Close it.
@@ -53,8 +57,9 @@ func New(cfg Config) (*Runtime, error) {
 	ctx := context.Background()
 	cache := openCache(cfg.CacheDir, cfg.Log)
 	r := &Runtime{
-		cache: cache,
-		log:   cfg.Log,
+		cache:    cache,
+		cacheDir: cfg.CacheDir,
+		log:      cfg.Log,
 		wazero: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2).
 			WithCompilationCache(cache).
@@ -82,6 +87,27 @@ func openCache(dir string, log *slog.Logger) wazero.CompilationCache {
 		return wazero.NewCompilationCache()
 	}
 	return cache
+}
+
+// renewCache empties the cache on disk where it is what a compilation failed
+// for, damaged or gone, and reports whether trying again makes sense.
+func (r *Runtime) renewCache(cause error) bool {
+	var path *fs.PathError
+	if r.cacheDir == "" || !errors.As(cause, &path) && !strings.Contains(cause.Error(), "compilationcache") {
+		return false
+	}
+	r.log.Warn("the cache of compiled plugins is damaged and begins anew", "dir", r.cacheDir, "error", cause)
+	if path != nil && strings.HasPrefix(path.Path, r.cacheDir) {
+		_ = os.MkdirAll(filepath.Dir(path.Path), 0o700)
+	}
+	folders, _ := filepath.Glob(filepath.Join(r.cacheDir, "wazero-*"))
+	for _, folder := range folders {
+		files, _ := filepath.Glob(filepath.Join(folder, "*"))
+		for _, file := range files {
+			_ = os.RemoveAll(file)
+		}
+	}
+	return true
 }
 
 // checkWritable tries, since permissions do not tell about full or read-only
@@ -137,6 +163,9 @@ func (r *Runtime) Compile(binary []byte) (*Module, error) {
 	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), compilationWorkers)
 	compiled, err := r.wazero.CompileModule(ctx, bounded)
+	if err != nil && r.renewCache(err) {
+		compiled, err = r.wazero.CompileModule(ctx, bounded)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("not a usable WebAssembly module: %s", protocol.CutText(err.Error(), maxCause))
 	}

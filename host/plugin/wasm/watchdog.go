@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,12 +16,15 @@ const (
 	restAfter = 50
 	// trimAfter is how long an instance stays unused before it is closed.
 	trimAfter = time.Minute
+	// giveBackAfter is how often memory is given back to the system, at most.
+	giveBackAfter = 5 * time.Second
 )
 
 // watchdog ends the calls of all pools that pass their deadline. It sleeps
 // while nothing runs.
 type watchdog struct {
 	resting atomic.Bool
+	heavy   atomic.Bool // calls ran long since memory was last given back
 	aborted atomic.Bool // every call has passed its deadline
 	wake    chan struct{}
 	stop    chan struct{}
@@ -71,6 +75,8 @@ func (w *watchdog) run() {
 	start := time.Now()
 	trim := time.NewTicker(trimAfter)
 	defer trim.Stop()
+	give := time.NewTicker(giveBackAfter)
+	defer give.Stop()
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	for idle := 0; ; {
@@ -79,6 +85,8 @@ func (w *watchdog) run() {
 			return
 		case <-trim.C:
 			w.each(func(p *pool) bool { p.trim(); return false })
+		case <-give.C:
+			w.giveBack()
 		case <-w.wake:
 			w.resting.Store(false)
 			ticks.Reset(tick)
@@ -91,6 +99,15 @@ func (w *watchdog) run() {
 				ticks.Stop()
 			}
 		}
+	}
+}
+
+// giveBack returns memory to the system after calls that ran long: recursion
+// grows the machine stacks of guests to hundreds of megabytes, which the
+// runtime would keep for minutes.
+func (w *watchdog) giveBack() {
+	if w.heavy.Swap(false) {
+		w.stopped.Go(debug.FreeOSMemory)
 	}
 }
 
