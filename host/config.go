@@ -114,8 +114,8 @@ type LimitsConfig struct {
 	// MetadataSize bounds the metadata of one connection, in bytes of JSON. At
 	// least 2. Default 64 KiB.
 	MetadataSize Size `toml:"metadata_size"`
-	// Connections bounds the open client connections, handshakes included; a
-	// further one is answered 503. At least 1. Default 100000.
+	// Connections bounds the sessions at a time; a further handshake is
+	// answered 503. At least 1. Default 100000.
 	Connections int `toml:"connections"`
 }
 
