@@ -186,10 +186,8 @@ func (s *Server) readiness() error {
 	}
 	table := s.router.Acquire()
 	defer table.Release()
-	for _, name := range s.config.Auth.Require {
-		if !table.Authenticating[name] {
-			return fmt.Errorf("plugin %q, which auth.require names, is not loaded or does not authenticate", name)
-		}
+	if name := table.Missing(s.config.Auth.Require); name != "" {
+		return fmt.Errorf("plugin %q, which auth.require names, is not loaded or does not authenticate", name)
 	}
 	return nil
 }

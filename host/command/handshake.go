@@ -30,11 +30,9 @@ var errUnavailable = &Refusal{Status: 503, Message: "authentication is not avail
 func (r *Router) Authenticate(ctx context.Context, required []string, h *abi.Handshake) (*abi.Identity, *Refusal) {
 	t := r.Acquire()
 	defer t.Release()
-	for _, plugin := range required {
-		if !t.Authenticating[plugin] {
-			r.log.Error("handshake refused: a plugin named in auth.require is not loaded or does not authenticate", "plugin", plugin)
-			return nil, errUnavailable
-		}
+	if plugin := t.Missing(required); plugin != "" {
+		r.log.Error("handshake refused: a plugin named in auth.require is not loaded or does not authenticate", "plugin", plugin)
+		return nil, errUnavailable
 	}
 	var identity *abi.Identity
 	for _, a := range t.Authenticators {

@@ -42,23 +42,13 @@ func NewRouter(log *slog.Logger, native ...Command) *Router {
 func (r *Router) Require(plugins []string) {
 	r.required = plugins
 	current := r.table.Load()
-	current.missing = r.missing(current)
-}
-
-// missing returns a required plugin that does not authenticate, "" for none.
-func (r *Router) missing(t *Table) string {
-	for _, plugin := range r.required {
-		if !t.Authenticating[plugin] {
-			return plugin
-		}
-	}
-	return ""
+	current.missing = current.Missing(plugins)
 }
 
 // Swap puts a new table in place and lets go of the old one, which lives on
 // until its last run has ended.
 func (r *Router) Swap(t *Table) {
-	t.missing = r.missing(t)
+	t.missing = t.Missing(r.required)
 	r.table.Swap(t).Release()
 }
 

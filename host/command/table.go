@@ -56,6 +56,17 @@ type Entries struct {
 	Authenticating map[string]bool
 }
 
+// Missing returns the first of the required plugins that is not loaded or does
+// not authenticate, "" where all do.
+func (e *Entries) Missing(required []string) string {
+	for _, plugin := range required {
+		if !e.Authenticating[plugin] {
+			return plugin
+		}
+	}
+	return ""
+}
+
 // Table is an immutable generation of everything that plugins offer. A run
 // holds the table it started with, so that it sees one consistent set of
 // plugins, and a plugin that was swapped out ends with the last run that

@@ -100,12 +100,9 @@ func (r *Runtime) renewCache(cause error) bool {
 	if path != nil && strings.HasPrefix(path.Path, r.cacheDir) {
 		_ = os.MkdirAll(filepath.Dir(path.Path), 0o700)
 	}
-	folders, _ := filepath.Glob(filepath.Join(r.cacheDir, "wazero-*"))
-	for _, folder := range folders {
-		files, _ := filepath.Glob(filepath.Join(folder, "*"))
-		for _, file := range files {
-			_ = os.RemoveAll(file)
-		}
+	files, _ := filepath.Glob(filepath.Join(r.cacheDir, "wazero-*", "*"))
+	for _, file := range files {
+		_ = os.RemoveAll(file)
 	}
 	return true
 }
