@@ -43,6 +43,8 @@ const (
 	KindConnect      Kind = 5
 	KindDisconnect   Kind = 6
 	KindSchedule     Kind = 7
+	KindJoin         Kind = 8
+	KindLeave        Kind = 9
 )
 
 // Status is the outcome a guest reports.

@@ -17,8 +17,9 @@ type Request struct {
 	Metadata     []byte
 	Locals       []byte
 	Payload      []byte
-	// Detail is a message of its own, by kind: a Handshake for authenticate,
-	// a Departure for disconnect, absent otherwise.
+	// Detail is a message of its own, by kind: an Access for a guard, a
+	// Handshake for authenticate, a Departure for disconnect, a RoomChange for
+	// join and leave, absent otherwise.
 	Detail []byte
 }
 
@@ -181,5 +182,70 @@ func (d *Departure) Decode(message []byte) error {
 	f := Decode(message)
 	code, _ := f.Int()
 	*d = Departure{Code: code, Reason: f.String()}
+	return f.Err()
+}
+
+// Access is the detail of a guard's call: what a client wants of the topic that
+// the request names.
+type Access struct {
+	// Topic is what the name is of: TopicChannel, TopicPresence, TopicRoom or
+	// TopicConnection.
+	Topic string
+	// Action is ActionSubscribe (presence: also being present), ActionPublish,
+	// ActionHistory, ActionJoin or ActionMetadata.
+	Action string
+}
+
+// The topics and actions of an Access.
+const (
+	TopicChannel    = "channel"
+	TopicPresence   = "presence"
+	TopicRoom       = "room"
+	TopicConnection = "connection"
+
+	ActionSubscribe = "subscribe"
+	ActionPublish   = "publish"
+	ActionHistory   = "history"
+	ActionJoin      = "join"
+	ActionMetadata  = "metadata"
+)
+
+// Append adds the encoded access to dst.
+func (a *Access) Append(dst []byte) []byte {
+	return AppendString(AppendString(dst, a.Topic), a.Action)
+}
+
+// Decode reads an encoded access.
+func (a *Access) Decode(message []byte) error {
+	f := Decode(message)
+	*a = Access{Topic: f.String(), Action: f.String()}
+	return f.Err()
+}
+
+// RoomChange is the detail of a join or leave call.
+type RoomChange struct {
+	Room string
+	// Reason says why a member has left: LeftByRequest, LeftByDisconnect,
+	// LeftByRemoval or LeftByClear; empty for join.
+	Reason string
+}
+
+// The reasons of a leave.
+const (
+	LeftByRequest    = "leave"
+	LeftByDisconnect = "disconnect"
+	LeftByRemoval    = "removed"
+	LeftByClear      = "cleared"
+)
+
+// Append adds the encoded change to dst.
+func (c *RoomChange) Append(dst []byte) []byte {
+	return AppendString(AppendString(dst, c.Room), c.Reason)
+}
+
+// Decode reads an encoded change.
+func (c *RoomChange) Decode(message []byte) error {
+	f := Decode(message)
+	*c = RoomChange{Room: f.String(), Reason: f.String()}
 	return f.Err()
 }

@@ -50,7 +50,7 @@ func TestDocumentRegistrationExample(t *testing.T) {
 	d := json.NewDecoder(strings.NewReader(blocks[0][1]))
 	d.DisallowUnknownFields()
 	var r abi.Registration
-	if err := d.Decode(&r); err != nil || len(r.Commands) != 1 || len(r.Middleware) != 1 || len(r.Hooks) != 1 {
+	if err := d.Decode(&r); err != nil || len(r.Commands) != 1 || len(r.Middleware) != 1 || len(r.Guards) != 1 || len(r.Channels) != 1 || len(r.Hooks) != 1 {
 		t.Errorf("got %+v, %v", r, err)
 	}
 }

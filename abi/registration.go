@@ -16,13 +16,24 @@ type Registration struct {
 	// Version is for people.
 	Version string `json:"version,omitempty"`
 	// Order sorts global middleware and authenticate hooks that state none of
-	// their own; lower runs first, equal ones by file name.
+	// their own, and the patterns of plugins among each other; lower comes
+	// first, equal ones by file name.
 	Order      int                      `json:"order,omitempty"`
 	Commands   []CommandRegistration    `json:"commands,omitempty"`
 	Middleware []MiddlewareRegistration `json:"middleware,omitempty"`
 	Guards     []GuardRegistration      `json:"guards,omitempty"`
-	Hooks      []HookRegistration       `json:"hooks,omitempty"`
-	Schedules  []ScheduleRegistration   `json:"schedules,omitempty"`
+	// Channels, Presence and Rooms say what clients can reach. Patterns are
+	// tried in order: those of the operator's configuration first, then those
+	// of the plugins by their order and file, each in its own order here; the
+	// first match decides.
+	Channels []ChannelExposure  `json:"channels,omitempty"`
+	Presence []PresenceExposure `json:"presence,omitempty"`
+	Rooms    []RoomExposure     `json:"rooms,omitempty"`
+	// MetadataGuard names the plugin's guard that may let a client read the
+	// metadata of a connection with which it shares no room.
+	MetadataGuard string                 `json:"metadataGuard,omitempty"`
+	Hooks         []HookRegistration     `json:"hooks,omitempty"`
+	Schedules     []ScheduleRegistration `json:"schedules,omitempty"`
 	// Capabilities names what the plugin uses and why, for its operator.
 	Capabilities []Capability `json:"capabilities,omitempty"`
 	// ConfigSchema describes [plugins.<name>.config], for its operator.
@@ -52,6 +63,48 @@ type MiddlewareRegistration struct {
 	Order   *int   `json:"order,omitempty"`
 }
 
+// A pattern of an exposure is a name, or a regular expression in RE2 syntax
+// between slashes, "/^chat:.+$/", which must match the whole name. A guard is
+// the name of one of the plugin's own; empty lets everyone pass.
+
+// ChannelExposure opens channels to subscribers.
+type ChannelExposure struct {
+	Pattern string `json:"pattern"`
+	// Guard is asked for a subscription and for the history.
+	Guard string `json:"guard,omitempty"`
+	// Publish lets clients publish, PublishGuard says which.
+	Publish      bool   `json:"publish,omitempty"`
+	PublishGuard string `json:"publishGuard,omitempty"`
+	// History is how many messages are kept, 0 (none) to 100000, and
+	// HistoryTTL for how long, a duration such as "1h"; empty: 24h.
+	History    int    `json:"history,omitempty"`
+	HistoryTTL string `json:"historyTtl,omitempty"`
+	// SlowConsumer is disconnect (the default), drop or conflate.
+	SlowConsumer string `json:"slowConsumer,omitempty"`
+}
+
+// PresenceExposure has the presence of rooms tracked.
+type PresenceExposure struct {
+	Pattern string `json:"pattern"`
+	// TTL is how long a member stays present without a sign of life, a
+	// duration of at least a second; empty or "0": as long as it is connected.
+	TTL string `json:"ttl,omitempty"`
+	// Guard is asked whether a connection may be present and see who is.
+	Guard string `json:"guard,omitempty"`
+	// SlowConsumer is as for channels.
+	SlowConsumer string `json:"slowConsumer,omitempty"`
+}
+
+// RoomExposure puts guards on rooms. A room that no pattern matches can be
+// joined by everyone.
+type RoomExposure struct {
+	Pattern string `json:"pattern"`
+	// Guard is asked before a client joins; MetadataGuard may let one that is
+	// no member read the room's metadata.
+	Guard         string `json:"guard,omitempty"`
+	MetadataGuard string `json:"metadataGuard,omitempty"`
+}
+
 // GuardRegistration is one guard, named by exposures.
 type GuardRegistration struct {
 	Name    string `json:"name"`
@@ -60,7 +113,7 @@ type GuardRegistration struct {
 
 // HookRegistration is one hook.
 type HookRegistration struct {
-	// Event is authenticate, connect or disconnect.
+	// Event is authenticate, connect, disconnect, join or leave.
 	Event   string `json:"event"`
 	Handler uint32 `json:"handler"`
 	Order   *int   `json:"order,omitempty"`

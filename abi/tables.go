@@ -27,10 +27,22 @@ type Operation struct {
 	Name string
 	// Capability is what a plugin must be granted to use it; empty: always.
 	Capability string
-	Doc        string
-	Request    []Field
-	Response   []Field
+	// Door is DoorPlugin or DoorOperator for an operation that only plugins or
+	// only operators may call; empty: both.
+	Door string
+	// Result names the field of the response that is the result by itself
+	// where operations are answered in JSON; empty: the whole response is.
+	Result   string
+	Doc      string
+	Request  []Field
+	Response []Field
 }
+
+// The doors that an operation may be bound to.
+const (
+	DoorPlugin   = "plugin"
+	DoorOperator = "operator"
+)
 
 // Field describes one field of an operation's request or response.
 type Field struct {

@@ -85,6 +85,10 @@ func TestRegistrationDocument(t *testing.T) {
 		`"commands":[{"name":"c","handler":0,"middleware":["m"],"concurrent":true}],` +
 		`"middleware":[{"name":"m","handler":1,"global":true,"order":0}],` +
 		`"guards":[{"name":"g","handler":2}],` +
+		`"channels":[{"pattern":"a","guard":"g","publish":true,"publishGuard":"g","history":5,"historyTtl":"1h","slowConsumer":"drop"},{"pattern":"/b/"}],` +
+		`"presence":[{"pattern":"a","ttl":"30s","guard":"g","slowConsumer":"conflate"}],` +
+		`"rooms":[{"pattern":"a","guard":"g","metadataGuard":"g"}],` +
+		`"metadataGuard":"g",` +
 		`"hooks":[{"event":"authenticate","handler":3,"order":-1}],` +
 		`"schedules":[{"name":"s","handler":4,"every":"30s"},{"name":"t","handler":5,"cron":"0 4 * * *","scope":"cluster"}],` +
 		`"capabilities":[{"name":"kv","reason":"why"}],"configSchema":{"type":"object"}}`
@@ -103,5 +107,24 @@ func TestRegistrationDocument(t *testing.T) {
 	}
 	if back, err := json.Marshal(&abi.Registration{Error: "no tokens"}); err != nil || string(back) != `{"error":"no tokens"}` {
 		t.Errorf("got %s, %v", back, err)
+	}
+}
+
+// TestDoors: a plugin's own things are not an operator's, nor the other way
+// round, and what names a capability is open to plugins.
+func TestDoors(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"log": abi.DoorPlugin, "config.get": abi.DoorPlugin, "kv.get": abi.DoorPlugin, "kv.set": abi.DoorPlugin,
+		"kv.delete": abi.DoorPlugin, "kv.increment": abi.DoorPlugin, "kv.compareAndSet": abi.DoorPlugin,
+		"exposures.list": abi.DoorOperator, "plugins.list": abi.DoorOperator, "plugins.reload": abi.DoorOperator,
+	}
+	for _, o := range abi.Operations {
+		if o.Door != want[o.Name] {
+			t.Errorf("%s has the door %q, want %q", o.Name, o.Door, want[o.Name])
+		}
+		if o.Door == abi.DoorOperator && o.Capability != "" {
+			t.Errorf("%s asks operators for the capability %s", o.Name, o.Capability)
+		}
 	}
 }

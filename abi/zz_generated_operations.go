@@ -6,24 +6,51 @@ import "encoding/json"
 
 // The names of the operations.
 const (
-	OpLog                    = "log"
-	OpConfigGet              = "config.get"
-	OpKVGet                  = "kv.get"
-	OpKVSet                  = "kv.set"
-	OpKVDelete               = "kv.delete"
-	OpKVIncrement            = "kv.increment"
-	OpKVCompareAndSet        = "kv.compareAndSet"
-	OpConnectionsMetadataGet = "connections.metadata.get"
-	OpConnectionsMetadataSet = "connections.metadata.set"
-	OpConnectionsSend        = "connections.send"
-	OpBroadcast              = "broadcast"
-	OpConnectionsDisconnect  = "connections.disconnect"
+	OpLog                     = "log"
+	OpConfigGet               = "config.get"
+	OpKVGet                   = "kv.get"
+	OpKVSet                   = "kv.set"
+	OpKVDelete                = "kv.delete"
+	OpKVIncrement             = "kv.increment"
+	OpKVCompareAndSet         = "kv.compareAndSet"
+	OpConnectionsMetadataGet  = "connections.metadata.get"
+	OpConnectionsMetadataSet  = "connections.metadata.set"
+	OpConnectionsSend         = "connections.send"
+	OpConnectionsDisconnect   = "connections.disconnect"
+	OpConnectionsList         = "connections.list"
+	OpConnectionsMetadataList = "connections.metadata.list"
+	OpBroadcast               = "broadcast"
+	OpUsersSend               = "users.send"
+	OpUsersDisconnect         = "users.disconnect"
+	OpUsersList               = "users.list"
+	OpUsersConnections        = "users.connections"
+	OpRoomsAdd                = "rooms.add"
+	OpRoomsRemove             = "rooms.remove"
+	OpRoomsRemoveFromAll      = "rooms.removeFromAll"
+	OpRoomsHas                = "rooms.has"
+	OpRoomsMembers            = "rooms.members"
+	OpRoomsList               = "rooms.list"
+	OpRoomsClear              = "rooms.clear"
+	OpRoomsSend               = "rooms.send"
+	OpRoomsMetadataGet        = "rooms.metadata.get"
+	OpRoomsMetadataSet        = "rooms.metadata.set"
+	OpRoomsMetadataList       = "rooms.metadata.list"
+	OpChannelsPublish         = "channels.publish"
+	OpChannelsHistory         = "channels.history"
+	OpChannelsUnsubscribe     = "channels.unsubscribe"
+	OpPresenceList            = "presence.list"
+	OpPresenceSet             = "presence.set"
+	OpPresenceClear           = "presence.clear"
+	OpPresenceUnsubscribe     = "presence.unsubscribe"
+	OpExposuresList           = "exposures.list"
+	OpPluginsList             = "plugins.list"
+	OpPluginsReload           = "plugins.reload"
 )
 
 // Operations is the table of host operations, in the order of the document.
 var Operations = []Operation{
 	{
-		Name: OpLog, Capability: "",
+		Name: OpLog, Capability: "", Door: "plugin", Result: "",
 		Doc: "Writes one line to the host's log under the plugin's name. Lines beyond plugins.<name>.log_rate are dropped and counted.",
 		Request: []Field{
 			{Name: "level", Type: "string", Optional: false, Doc: "debug, info, warn or error; anything else is info"},
@@ -32,7 +59,7 @@ var Operations = []Operation{
 		Response: nil,
 	},
 	{
-		Name: OpConfigGet, Capability: "",
+		Name: OpConfigGet, Capability: "", Door: "plugin", Result: "",
 		Doc:     "Returns the plugin's own settings, [plugins.<name>.config], as a JSON object ({} where there are none). Available from mesh_register on.",
 		Request: nil,
 		Response: []Field{
@@ -40,7 +67,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVGet, Capability: "kv",
+		Name: OpKVGet, Capability: "kv", Door: "plugin", Result: "",
 		Doc: "Reads a key of the plugin's own store, which its instances share on every node.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -50,7 +77,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVSet, Capability: "kv",
+		Name: OpKVSet, Capability: "kv", Door: "plugin", Result: "",
 		Doc: "Writes a key. ELIMIT when the plugin's store would exceed plugins.<name>.kv_size.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -60,7 +87,7 @@ var Operations = []Operation{
 		Response: nil,
 	},
 	{
-		Name: OpKVDelete, Capability: "kv",
+		Name: OpKVDelete, Capability: "kv", Door: "plugin", Result: "",
 		Doc: "Removes a key.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -70,7 +97,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVIncrement, Capability: "kv",
+		Name: OpKVIncrement, Capability: "kv", Door: "plugin", Result: "",
 		Doc: "Adds to an integer, atomically; a missing key counts as 0 and its TTL is kept. ECONFLICT where the value is not an integer or would leave 64 bits.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -82,7 +109,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVCompareAndSet, Capability: "kv",
+		Name: OpKVCompareAndSet, Capability: "kv", Door: "plugin", Result: "",
 		Doc: "Writes a key only if its value is the expected one, compared byte for byte.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -96,7 +123,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsMetadataGet, Capability: "connections.metadata.read",
+		Name: OpConnectionsMetadataGet, Capability: "connections.metadata.read", Door: "", Result: "",
 		Doc: "Reads a connection's metadata and its authenticated user. ENOTFOUND where there is no such connection.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -107,7 +134,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsMetadataSet, Capability: "connections.metadata.write",
+		Name: OpConnectionsMetadataSet, Capability: "connections.metadata.write", Door: "", Result: "",
 		Doc: "Writes a connection's metadata. ENOTFOUND where there is no such connection, EPAYLOAD for an unknown strategy or a merge of something that is not an object, ETOOLARGE beyond limits.metadata_size.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -119,7 +146,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsSend, Capability: "connections.send",
+		Name: OpConnectionsSend, Capability: "connections.send", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to the connections of a list.",
 		Request: []Field{
 			{Name: "to", Type: "strings", Optional: false, Doc: "connection ids; unknown ones are passed over"},
@@ -132,7 +159,45 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpBroadcast, Capability: "connections.send",
+		Name: OpConnectionsDisconnect, Capability: "connections.disconnect", Door: "", Result: "",
+		Doc: "Closes a connection. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.",
+		Request: []Field{
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "code", Type: "int", Optional: true, Doc: "a close code: 1000, 1001, 1008, 1011, 1013 or 4000 to 4999; absent or 0: 4003"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "disconnected", Type: "bool", Optional: false, Doc: "whether there was such a connection"},
+		},
+	},
+	{
+		Name: OpConnectionsList, Capability: "connections.read", Door: "", Result: "",
+		Doc: "Lists the connections. Their latency is the last one measured, 0 before that.",
+		Request: []Field{
+			{Name: "user", Type: "string", Optional: true, Doc: "only those of this user"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "connections", Type: "json", Optional: false, Doc: "[{\"connectionId\", \"user\" (absent for an anonymous one), \"node\", \"latency\" (milliseconds), \"connectedAt\" (RFC 3339)}]"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpConnectionsMetadataList, Capability: "connections.metadata.read", Door: "", Result: "metadata",
+		Doc: "Lists the metadata of all connections or of a room's members, null where none was set.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: true, Doc: "only the members of this room"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "metadata", Type: "json", Optional: false, Doc: "[{\"<connectionId>\": metadata}]"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpBroadcast, Capability: "connections.send", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to every connection.",
 		Request: []Field{
 			{Name: "command", Type: "string", Optional: false, Doc: "as for connections.send"},
@@ -144,15 +209,289 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsDisconnect, Capability: "connections.disconnect",
-		Doc: "Closes a connection. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.",
+		Name: OpUsersSend, Capability: "connections.send", Door: "", Result: "",
+		Doc: "Pushes {command, payload} to every connection of the users of a list.",
 		Request: []Field{
-			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
-			{Name: "code", Type: "int", Optional: true, Doc: "a close code: 1000, 1001, 1008, 1011, 1013 or 4000 to 4999; absent or 0: 4003"},
-			{Name: "reason", Type: "string", Optional: true, Doc: "at most 123 bytes of UTF-8"},
+			{Name: "to", Type: "strings", Optional: false, Doc: "users; unknown ones are passed over"},
+			{Name: "command", Type: "string", Optional: false, Doc: "as for connections.send"},
+			{Name: "payload", Type: "json", Optional: true, Doc: "any JSON value; absent: null"},
+			{Name: "exclude", Type: "strings", Optional: true, Doc: "connection ids left out"},
 		},
 		Response: []Field{
-			{Name: "disconnected", Type: "bool", Optional: false, Doc: "whether there was such a connection"},
+			{Name: "sent", Type: "int", Optional: false, Doc: "the connections it was handed to"},
+		},
+	},
+	{
+		Name: OpUsersDisconnect, Capability: "connections.disconnect", Door: "", Result: "",
+		Doc: "Closes every connection of a user. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.",
+		Request: []Field{
+			{Name: "user", Type: "string", Optional: false, Doc: "the authenticated user"},
+			{Name: "code", Type: "int", Optional: true, Doc: "a close code: 1000, 1001, 1008, 1011, 1013 or 4000 to 4999; absent or 0: 4003"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "disconnected", Type: "int", Optional: false, Doc: "the connections that were closed"},
+		},
+	},
+	{
+		Name: OpUsersList, Capability: "connections.read", Door: "", Result: "",
+		Doc: "Lists the users that are connected.",
+		Request: []Field{
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "users", Type: "strings", Optional: false, Doc: "each once"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpUsersConnections, Capability: "connections.read", Door: "", Result: "",
+		Doc: "Lists the connections of a user.",
+		Request: []Field{
+			{Name: "user", Type: "string", Optional: false, Doc: "the authenticated user"},
+		},
+		Response: []Field{
+			{Name: "connections", Type: "strings", Optional: false, Doc: "connection ids"},
+		},
+	},
+	{
+		Name: OpRoomsAdd, Capability: "rooms.write", Door: "", Result: "",
+		Doc: "Makes a connection a member of a room, as if it had joined; no guard is asked. The hooks that this sets off run after the call has returned. ENOTFOUND where there is no such connection, ELIMIT beyond limits.rooms.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+		},
+		Response: []Field{
+			{Name: "joined", Type: "bool", Optional: false, Doc: "false where it was a member already"},
+		},
+	},
+	{
+		Name: OpRoomsRemove, Capability: "rooms.write", Door: "", Result: "",
+		Doc: "Ends a membership. The hooks that this sets off run after the call has returned.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+		},
+		Response: []Field{
+			{Name: "left", Type: "bool", Optional: false, Doc: "whether it was a member"},
+		},
+	},
+	{
+		Name: OpRoomsRemoveFromAll, Capability: "rooms.write", Door: "", Result: "",
+		Doc: "Ends all memberships of a connection. The hooks that this sets off run after the call has returned.",
+		Request: []Field{
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+		},
+		Response: []Field{
+			{Name: "rooms", Type: "strings", Optional: false, Doc: "the rooms that it was in"},
+		},
+	},
+	{
+		Name: OpRoomsHas, Capability: "rooms.read", Door: "", Result: "",
+		Doc: "Tells whether a connection is a member of a room.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+		},
+		Response: []Field{
+			{Name: "member", Type: "bool", Optional: false, Doc: "whether it is"},
+		},
+	},
+	{
+		Name: OpRoomsMembers, Capability: "rooms.read", Door: "", Result: "",
+		Doc: "Lists the members of a room.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+		},
+		Response: []Field{
+			{Name: "members", Type: "strings", Optional: false, Doc: "connection ids"},
+		},
+	},
+	{
+		Name: OpRoomsList, Capability: "rooms.read", Door: "", Result: "",
+		Doc: "Lists the rooms that have members, or those of a connection.",
+		Request: []Field{
+			{Name: "connectionId", Type: "string", Optional: true, Doc: "only the rooms of this connection, all on one page"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "rooms", Type: "strings", Optional: false, Doc: "names"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpRoomsClear, Capability: "rooms.write", Door: "", Result: "",
+		Doc: "Ends all memberships of a room and removes its metadata. The hooks that this sets off run after the call has returned.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+		},
+		Response: []Field{
+			{Name: "removed", Type: "int", Optional: false, Doc: "how many members it had"},
+		},
+	},
+	{
+		Name: OpRoomsSend, Capability: "connections.send", Door: "", Result: "",
+		Doc: "Pushes {command, payload} to the members of a room.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "command", Type: "string", Optional: false, Doc: "as for connections.send"},
+			{Name: "payload", Type: "json", Optional: true, Doc: "any JSON value; absent: null"},
+			{Name: "exclude", Type: "strings", Optional: true, Doc: "connection ids left out"},
+		},
+		Response: []Field{
+			{Name: "sent", Type: "int", Optional: false, Doc: "the connections it was handed to"},
+		},
+	},
+	{
+		Name: OpRoomsMetadataGet, Capability: "rooms.metadata.read", Door: "", Result: "",
+		Doc: "Reads a room's metadata.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+		},
+		Response: []Field{
+			{Name: "metadata", Type: "json", Optional: false, Doc: "null where none was set"},
+		},
+	},
+	{
+		Name: OpRoomsMetadataSet, Capability: "rooms.metadata.write", Door: "", Result: "",
+		Doc: "Writes a room's metadata, which outlives its members; null removes it. EPAYLOAD for an unknown strategy or a merge of something that is not an object, ETOOLARGE beyond limits.metadata_size, ELIMIT beyond limits.room_metadata.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "metadata", Type: "json", Optional: false, Doc: "any JSON value; an object for merge and deepMerge"},
+			{Name: "strategy", Type: "string", Optional: true, Doc: "replace (the default), merge (shallow) or deepMerge (objects only; arrays replace)"},
+		},
+		Response: []Field{
+			{Name: "metadata", Type: "json", Optional: false, Doc: "the metadata after the write"},
+		},
+	},
+	{
+		Name: OpRoomsMetadataList, Capability: "rooms.metadata.read", Door: "", Result: "metadata",
+		Doc: "Lists the rooms that have metadata.",
+		Request: []Field{
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "metadata", Type: "json", Optional: false, Doc: "{\"<room>\": metadata}"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpChannelsPublish, Capability: "channels.publish", Door: "", Result: "",
+		Doc: "Publishes a message to the subscribers of a channel. What is kept follows the channel's pattern; history may keep more.",
+		Request: []Field{
+			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "message", Type: "json", Optional: false, Doc: "any JSON value; what is not a string is delivered as its JSON text"},
+			{Name: "history", Type: "int", Optional: true, Doc: "how many messages are kept at least, up to 100000; absent or 0: as the pattern says"},
+		},
+		Response: []Field{
+			{Name: "offset", Type: "int", Optional: true, Doc: "the message's number, from 1; absent where it was not kept"},
+			{Name: "epoch", Type: "string", Optional: true, Doc: "the stream that the offset counts in"},
+		},
+	},
+	{
+		Name: OpChannelsHistory, Capability: "channels.read", Door: "", Result: "",
+		Doc: "Reads the newest messages that are kept of a channel.",
+		Request: []Field{
+			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most messages, up to 10000; absent or 0: 50"},
+			{Name: "since", Type: "int", Optional: true, Doc: "only messages with a greater offset"},
+			{Name: "sinceTime", Type: "int", Optional: true, Doc: "only messages published at or after this time, in milliseconds since 1970"},
+		},
+		Response: []Field{
+			{Name: "history", Type: "json", Optional: false, Doc: "[{\"offset\", \"message\", \"time\" (milliseconds since 1970)}], newest first"},
+			{Name: "offset", Type: "int", Optional: false, Doc: "the number of the newest message, kept or not; 0 where there is none"},
+			{Name: "epoch", Type: "string", Optional: true, Doc: "the stream that offsets count in; absent where there is none"},
+		},
+	},
+	{
+		Name: OpChannelsUnsubscribe, Capability: "channels.unsubscribe", Door: "", Result: "",
+		Doc: "Ends a connection's subscription to a channel; the client is told with an unsubscribed push.",
+		Request: []Field{
+			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+		},
+	},
+	{
+		Name: OpPresenceList, Capability: "presence.read", Door: "", Result: "",
+		Doc: "Lists who is present in a room, and their states.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+		},
+		Response: []Field{
+			{Name: "present", Type: "strings", Optional: false, Doc: "connection ids"},
+			{Name: "states", Type: "json", Optional: false, Doc: "{\"<connectionId>\": state} of those that have one"},
+		},
+	},
+	{
+		Name: OpPresenceSet, Capability: "presence.write", Door: "", Result: "",
+		Doc: "Sets the state of a connection that is present in a room. ETOOLARGE beyond limits.presence_state.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "state", Type: "json", Optional: false, Doc: "any JSON value but null"},
+			{Name: "expireAfter", Type: "int", Optional: true, Doc: "milliseconds; absent or 0: until it is changed or the member leaves"},
+			{Name: "silent", Type: "bool", Optional: true, Doc: "true sets it without a push"},
+		},
+		Response: []Field{
+			{Name: "success", Type: "bool", Optional: false, Doc: "false where the connection is not present in the room"},
+		},
+	},
+	{
+		Name: OpPresenceClear, Capability: "presence.write", Door: "", Result: "",
+		Doc: "Clears the state of a connection that is present in a room.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+		},
+		Response: []Field{
+			{Name: "success", Type: "bool", Optional: false, Doc: "false where the connection is not present in the room"},
+		},
+	},
+	{
+		Name: OpPresenceUnsubscribe, Capability: "presence.unsubscribe", Door: "", Result: "",
+		Doc: "Ends a connection's subscription to the presence of a room; the client is told with an unsubscribed push.",
+		Request: []Field{
+			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+		},
+	},
+	{
+		Name: OpExposuresList, Capability: "", Door: "operator", Result: "",
+		Doc:     "Lists what clients can reach, in the order in which patterns are tried: those of the configuration, then those of the plugins.",
+		Request: nil,
+		Response: []Field{
+			{Name: "channels", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"publish\", \"publishGuard\", \"history\", \"historyTtl\", \"slowConsumer\", \"source\"}]"},
+			{Name: "presence", Type: "json", Optional: false, Doc: "[{\"pattern\", \"ttl\", \"guard\", \"slowConsumer\", \"source\"}]"},
+			{Name: "rooms", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"metadataGuard\", \"source\"}]"},
+		},
+	},
+	{
+		Name: OpPluginsList, Capability: "", Door: "operator", Result: "",
+		Doc:     "Lists the plugins: what serves, from which file, and why a file does not.",
+		Request: nil,
+		Response: []Field{
+			{Name: "plugins", Type: "json", Optional: false, Doc: "[{\"name\", \"file\", \"version\", \"loaded\", \"error\", \"commands\", …}]"},
+		},
+	},
+	{
+		Name: OpPluginsReload, Capability: "", Door: "operator", Result: "",
+		Doc: "Reads a plugin's file and its section of the configuration again and swaps it, as if the file had changed. The version before goes on serving where that fails. ENOTFOUND where there is no such plugin.",
+		Request: []Field{
+			{Name: "name", Type: "string", Optional: false, Doc: "the plugin's name or its file's"},
+		},
+		Response: []Field{
+			{Name: "version", Type: "string", Optional: false, Doc: "the version that serves now"},
 		},
 	},
 }
@@ -559,6 +898,146 @@ func (m *ConnectionsSendResponse) Decode(message []byte) error {
 	return f.Err()
 }
 
+// ConnectionsDisconnectRequest asks for connections.disconnect.
+type ConnectionsDisconnectRequest struct {
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// Code: a close code: 1000, 1001, 1008, 1011, 1013 or 4000 to 4999; absent or 0: 4003.
+	Code int64 `json:"code,omitempty"`
+	// Reason: at most 123 bytes of UTF-8.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsDisconnectRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.ConnectionID)
+	dst = appendOptionalInt(dst, m.Code)
+	return appendOptionalString(dst, m.Reason)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsDisconnectRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.ConnectionID = f.String()
+	m.Code, _ = f.Int()
+	m.Reason = f.String()
+	return f.Err()
+}
+
+// ConnectionsDisconnectResponse answers connections.disconnect.
+type ConnectionsDisconnectResponse struct {
+	// Disconnected: whether there was such a connection.
+	Disconnected bool `json:"disconnected"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsDisconnectResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Disconnected)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsDisconnectResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Disconnected = f.Bool()
+	return f.Err()
+}
+
+// ConnectionsListRequest asks for connections.list.
+type ConnectionsListRequest struct {
+	// User: only those of this user.
+	User string `json:"user,omitempty"`
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.User)
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.User = f.String()
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// ConnectionsListResponse answers connections.list.
+type ConnectionsListResponse struct {
+	// Connections: [{"connectionId", "user" (absent for an anonymous one), "node", "latency" (milliseconds), "connectedAt" (RFC 3339)}].
+	Connections json.RawMessage `json:"connections"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsListResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Connections)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Connections = f.Bytes()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
+// ConnectionsMetadataListRequest asks for connections.metadata.list.
+type ConnectionsMetadataListRequest struct {
+	// RoomName: only the members of this room.
+	RoomName string `json:"roomName,omitempty"`
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsMetadataListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.RoomName)
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsMetadataListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// ConnectionsMetadataListResponse answers connections.metadata.list.
+type ConnectionsMetadataListResponse struct {
+	// Metadata: [{"<connectionId>": metadata}].
+	Metadata json.RawMessage `json:"metadata"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ConnectionsMetadataListResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Metadata)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ConnectionsMetadataListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Metadata = f.Bytes()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
 // BroadcastRequest asks for broadcast.
 type BroadcastRequest struct {
 	// Command: as for connections.send.
@@ -603,46 +1082,1050 @@ func (m *BroadcastResponse) Decode(message []byte) error {
 	return f.Err()
 }
 
-// ConnectionsDisconnectRequest asks for connections.disconnect.
-type ConnectionsDisconnectRequest struct {
-	// ConnectionID: the connection.
-	ConnectionID string `json:"connectionId"`
+// UsersSendRequest asks for users.send.
+type UsersSendRequest struct {
+	// To: users; unknown ones are passed over.
+	To []string `json:"to"`
+	// Command: as for connections.send.
+	Command string `json:"command"`
+	// Payload: any JSON value; absent: null.
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// Exclude: connection ids left out.
+	Exclude []string `json:"exclude,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersSendRequest) Append(dst []byte) []byte {
+	dst = AppendStrings(dst, m.To)
+	dst = AppendString(dst, m.Command)
+	dst = AppendBytes(dst, m.Payload)
+	return AppendStrings(dst, m.Exclude)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersSendRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.To = f.Strings()
+	m.Command = f.String()
+	m.Payload = f.Bytes()
+	m.Exclude = f.Strings()
+	return f.Err()
+}
+
+// UsersSendResponse answers users.send.
+type UsersSendResponse struct {
+	// Sent: the connections it was handed to.
+	Sent int64 `json:"sent"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersSendResponse) Append(dst []byte) []byte {
+	return AppendInt(dst, m.Sent)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersSendResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Sent, _ = f.Int()
+	return f.Err()
+}
+
+// UsersDisconnectRequest asks for users.disconnect.
+type UsersDisconnectRequest struct {
+	// User: the authenticated user.
+	User string `json:"user"`
 	// Code: a close code: 1000, 1001, 1008, 1011, 1013 or 4000 to 4999; absent or 0: 4003.
 	Code int64 `json:"code,omitempty"`
-	// Reason: at most 123 bytes of UTF-8.
+	// Reason: what the client is told, at most 123 bytes of UTF-8.
 	Reason string `json:"reason,omitempty"`
 }
 
 // Append adds the encoded message to dst.
-func (m *ConnectionsDisconnectRequest) Append(dst []byte) []byte {
-	dst = AppendString(dst, m.ConnectionID)
+func (m *UsersDisconnectRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.User)
 	dst = appendOptionalInt(dst, m.Code)
 	return appendOptionalString(dst, m.Reason)
 }
 
 // Decode reads an encoded message. JSON fields point into message.
-func (m *ConnectionsDisconnectRequest) Decode(message []byte) error {
+func (m *UsersDisconnectRequest) Decode(message []byte) error {
 	f := Decode(message)
-	m.ConnectionID = f.String()
+	m.User = f.String()
 	m.Code, _ = f.Int()
 	m.Reason = f.String()
 	return f.Err()
 }
 
-// ConnectionsDisconnectResponse answers connections.disconnect.
-type ConnectionsDisconnectResponse struct {
-	// Disconnected: whether there was such a connection.
-	Disconnected bool `json:"disconnected"`
+// UsersDisconnectResponse answers users.disconnect.
+type UsersDisconnectResponse struct {
+	// Disconnected: the connections that were closed.
+	Disconnected int64 `json:"disconnected"`
 }
 
 // Append adds the encoded message to dst.
-func (m *ConnectionsDisconnectResponse) Append(dst []byte) []byte {
-	return AppendBool(dst, m.Disconnected)
+func (m *UsersDisconnectResponse) Append(dst []byte) []byte {
+	return AppendInt(dst, m.Disconnected)
 }
 
 // Decode reads an encoded message. JSON fields point into message.
-func (m *ConnectionsDisconnectResponse) Decode(message []byte) error {
+func (m *UsersDisconnectResponse) Decode(message []byte) error {
 	f := Decode(message)
-	m.Disconnected = f.Bool()
+	m.Disconnected, _ = f.Int()
+	return f.Err()
+}
+
+// UsersListRequest asks for users.list.
+type UsersListRequest struct {
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// UsersListResponse answers users.list.
+type UsersListResponse struct {
+	// Users: each once.
+	Users []string `json:"users"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersListResponse) Append(dst []byte) []byte {
+	dst = AppendStrings(dst, m.Users)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Users = f.Strings()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
+// UsersConnectionsRequest asks for users.connections.
+type UsersConnectionsRequest struct {
+	// User: the authenticated user.
+	User string `json:"user"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersConnectionsRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.User)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersConnectionsRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.User = f.String()
+	return f.Err()
+}
+
+// UsersConnectionsResponse answers users.connections.
+type UsersConnectionsResponse struct {
+	// Connections: connection ids.
+	Connections []string `json:"connections"`
+}
+
+// Append adds the encoded message to dst.
+func (m *UsersConnectionsResponse) Append(dst []byte) []byte {
+	return AppendStrings(dst, m.Connections)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *UsersConnectionsResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Connections = f.Strings()
+	return f.Err()
+}
+
+// RoomsAddRequest asks for rooms.add.
+type RoomsAddRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsAddRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	return AppendString(dst, m.ConnectionID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsAddRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	return f.Err()
+}
+
+// RoomsAddResponse answers rooms.add.
+type RoomsAddResponse struct {
+	// Joined: false where it was a member already.
+	Joined bool `json:"joined"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsAddResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Joined)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsAddResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Joined = f.Bool()
+	return f.Err()
+}
+
+// RoomsRemoveRequest asks for rooms.remove.
+type RoomsRemoveRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsRemoveRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	return AppendString(dst, m.ConnectionID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsRemoveRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	return f.Err()
+}
+
+// RoomsRemoveResponse answers rooms.remove.
+type RoomsRemoveResponse struct {
+	// Left: whether it was a member.
+	Left bool `json:"left"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsRemoveResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Left)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsRemoveResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Left = f.Bool()
+	return f.Err()
+}
+
+// RoomsRemoveFromAllRequest asks for rooms.removeFromAll.
+type RoomsRemoveFromAllRequest struct {
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsRemoveFromAllRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.ConnectionID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsRemoveFromAllRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.ConnectionID = f.String()
+	return f.Err()
+}
+
+// RoomsRemoveFromAllResponse answers rooms.removeFromAll.
+type RoomsRemoveFromAllResponse struct {
+	// Rooms: the rooms that it was in.
+	Rooms []string `json:"rooms"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsRemoveFromAllResponse) Append(dst []byte) []byte {
+	return AppendStrings(dst, m.Rooms)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsRemoveFromAllResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Rooms = f.Strings()
+	return f.Err()
+}
+
+// RoomsHasRequest asks for rooms.has.
+type RoomsHasRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsHasRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	return AppendString(dst, m.ConnectionID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsHasRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	return f.Err()
+}
+
+// RoomsHasResponse answers rooms.has.
+type RoomsHasResponse struct {
+	// Member: whether it is.
+	Member bool `json:"member"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsHasResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Member)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsHasResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Member = f.Bool()
+	return f.Err()
+}
+
+// RoomsMembersRequest asks for rooms.members.
+type RoomsMembersRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMembersRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.RoomName)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMembersRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	return f.Err()
+}
+
+// RoomsMembersResponse answers rooms.members.
+type RoomsMembersResponse struct {
+	// Members: connection ids.
+	Members []string `json:"members"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMembersResponse) Append(dst []byte) []byte {
+	return AppendStrings(dst, m.Members)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMembersResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Members = f.Strings()
+	return f.Err()
+}
+
+// RoomsListRequest asks for rooms.list.
+type RoomsListRequest struct {
+	// ConnectionID: only the rooms of this connection, all on one page.
+	ConnectionID string `json:"connectionId,omitempty"`
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.ConnectionID)
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.ConnectionID = f.String()
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// RoomsListResponse answers rooms.list.
+type RoomsListResponse struct {
+	// Rooms: names.
+	Rooms []string `json:"rooms"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsListResponse) Append(dst []byte) []byte {
+	dst = AppendStrings(dst, m.Rooms)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Rooms = f.Strings()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
+// RoomsClearRequest asks for rooms.clear.
+type RoomsClearRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsClearRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.RoomName)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsClearRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	return f.Err()
+}
+
+// RoomsClearResponse answers rooms.clear.
+type RoomsClearResponse struct {
+	// Removed: how many members it had.
+	Removed int64 `json:"removed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsClearResponse) Append(dst []byte) []byte {
+	return AppendInt(dst, m.Removed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsClearResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Removed, _ = f.Int()
+	return f.Err()
+}
+
+// RoomsSendRequest asks for rooms.send.
+type RoomsSendRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// Command: as for connections.send.
+	Command string `json:"command"`
+	// Payload: any JSON value; absent: null.
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// Exclude: connection ids left out.
+	Exclude []string `json:"exclude,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsSendRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	dst = AppendString(dst, m.Command)
+	dst = AppendBytes(dst, m.Payload)
+	return AppendStrings(dst, m.Exclude)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsSendRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.Command = f.String()
+	m.Payload = f.Bytes()
+	m.Exclude = f.Strings()
+	return f.Err()
+}
+
+// RoomsSendResponse answers rooms.send.
+type RoomsSendResponse struct {
+	// Sent: the connections it was handed to.
+	Sent int64 `json:"sent"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsSendResponse) Append(dst []byte) []byte {
+	return AppendInt(dst, m.Sent)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsSendResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Sent, _ = f.Int()
+	return f.Err()
+}
+
+// RoomsMetadataGetRequest asks for rooms.metadata.get.
+type RoomsMetadataGetRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataGetRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.RoomName)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataGetRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	return f.Err()
+}
+
+// RoomsMetadataGetResponse answers rooms.metadata.get.
+type RoomsMetadataGetResponse struct {
+	// Metadata: null where none was set.
+	Metadata json.RawMessage `json:"metadata"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataGetResponse) Append(dst []byte) []byte {
+	return AppendBytes(dst, m.Metadata)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataGetResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Metadata = f.Bytes()
+	return f.Err()
+}
+
+// RoomsMetadataSetRequest asks for rooms.metadata.set.
+type RoomsMetadataSetRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// Metadata: any JSON value; an object for merge and deepMerge.
+	Metadata json.RawMessage `json:"metadata"`
+	// Strategy: replace (the default), merge (shallow) or deepMerge (objects only; arrays replace).
+	Strategy string `json:"strategy,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataSetRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	dst = AppendBytes(dst, m.Metadata)
+	return appendOptionalString(dst, m.Strategy)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataSetRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.Metadata = f.Bytes()
+	m.Strategy = f.String()
+	return f.Err()
+}
+
+// RoomsMetadataSetResponse answers rooms.metadata.set.
+type RoomsMetadataSetResponse struct {
+	// Metadata: the metadata after the write.
+	Metadata json.RawMessage `json:"metadata"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataSetResponse) Append(dst []byte) []byte {
+	return AppendBytes(dst, m.Metadata)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataSetResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Metadata = f.Bytes()
+	return f.Err()
+}
+
+// RoomsMetadataListRequest asks for rooms.metadata.list.
+type RoomsMetadataListRequest struct {
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// RoomsMetadataListResponse answers rooms.metadata.list.
+type RoomsMetadataListResponse struct {
+	// Metadata: {"<room>": metadata}.
+	Metadata json.RawMessage `json:"metadata"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RoomsMetadataListResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Metadata)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RoomsMetadataListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Metadata = f.Bytes()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
+// ChannelsPublishRequest asks for channels.publish.
+type ChannelsPublishRequest struct {
+	// Channel: 1 to 256 bytes without control characters.
+	Channel string `json:"channel"`
+	// Message: any JSON value; what is not a string is delivered as its JSON text.
+	Message json.RawMessage `json:"message"`
+	// History: how many messages are kept at least, up to 100000; absent or 0: as the pattern says.
+	History int64 `json:"history,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsPublishRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.Channel)
+	dst = AppendBytes(dst, m.Message)
+	return appendOptionalInt(dst, m.History)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsPublishRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Channel = f.String()
+	m.Message = f.Bytes()
+	m.History, _ = f.Int()
+	return f.Err()
+}
+
+// ChannelsPublishResponse answers channels.publish.
+type ChannelsPublishResponse struct {
+	// Offset: the message's number, from 1; absent where it was not kept.
+	Offset int64 `json:"offset,omitempty"`
+	// Epoch: the stream that the offset counts in.
+	Epoch string `json:"epoch,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsPublishResponse) Append(dst []byte) []byte {
+	dst = appendOptionalInt(dst, m.Offset)
+	return appendOptionalString(dst, m.Epoch)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsPublishResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Offset, _ = f.Int()
+	m.Epoch = f.String()
+	return f.Err()
+}
+
+// ChannelsHistoryRequest asks for channels.history.
+type ChannelsHistoryRequest struct {
+	// Channel: 1 to 256 bytes without control characters.
+	Channel string `json:"channel"`
+	// Limit: the most messages, up to 10000; absent or 0: 50.
+	Limit int64 `json:"limit,omitempty"`
+	// Since: only messages with a greater offset.
+	Since int64 `json:"since,omitempty"`
+	// SinceTime: only messages published at or after this time, in milliseconds since 1970.
+	SinceTime int64 `json:"sinceTime,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsHistoryRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.Channel)
+	dst = appendOptionalInt(dst, m.Limit)
+	dst = appendOptionalInt(dst, m.Since)
+	return appendOptionalInt(dst, m.SinceTime)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsHistoryRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Channel = f.String()
+	m.Limit, _ = f.Int()
+	m.Since, _ = f.Int()
+	m.SinceTime, _ = f.Int()
+	return f.Err()
+}
+
+// ChannelsHistoryResponse answers channels.history.
+type ChannelsHistoryResponse struct {
+	// History: [{"offset", "message", "time" (milliseconds since 1970)}], newest first.
+	History json.RawMessage `json:"history"`
+	// Offset: the number of the newest message, kept or not; 0 where there is none.
+	Offset int64 `json:"offset"`
+	// Epoch: the stream that offsets count in; absent where there is none.
+	Epoch string `json:"epoch,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsHistoryResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.History)
+	dst = AppendInt(dst, m.Offset)
+	return appendOptionalString(dst, m.Epoch)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsHistoryResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.History = f.Bytes()
+	m.Offset, _ = f.Int()
+	m.Epoch = f.String()
+	return f.Err()
+}
+
+// ChannelsUnsubscribeRequest asks for channels.unsubscribe.
+type ChannelsUnsubscribeRequest struct {
+	// Channel: 1 to 256 bytes without control characters.
+	Channel string `json:"channel"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// Reason: what the client is told, at most 123 bytes of UTF-8.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsUnsubscribeRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.Channel)
+	dst = AppendString(dst, m.ConnectionID)
+	return appendOptionalString(dst, m.Reason)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsUnsubscribeRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Channel = f.String()
+	m.ConnectionID = f.String()
+	m.Reason = f.String()
+	return f.Err()
+}
+
+// ChannelsUnsubscribeResponse answers channels.unsubscribe.
+type ChannelsUnsubscribeResponse struct {
+	// Unsubscribed: whether it was subscribed.
+	Unsubscribed bool `json:"unsubscribed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ChannelsUnsubscribeResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Unsubscribed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ChannelsUnsubscribeResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Unsubscribed = f.Bool()
+	return f.Err()
+}
+
+// PresenceListRequest asks for presence.list.
+type PresenceListRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceListRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.RoomName)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	return f.Err()
+}
+
+// PresenceListResponse answers presence.list.
+type PresenceListResponse struct {
+	// Present: connection ids.
+	Present []string `json:"present"`
+	// States: {"<connectionId>": state} of those that have one.
+	States json.RawMessage `json:"states"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceListResponse) Append(dst []byte) []byte {
+	dst = AppendStrings(dst, m.Present)
+	return AppendBytes(dst, m.States)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Present = f.Strings()
+	m.States = f.Bytes()
+	return f.Err()
+}
+
+// PresenceSetRequest asks for presence.set.
+type PresenceSetRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// State: any JSON value but null.
+	State json.RawMessage `json:"state"`
+	// ExpireAfter: milliseconds; absent or 0: until it is changed or the member leaves.
+	ExpireAfter int64 `json:"expireAfter,omitempty"`
+	// Silent: true sets it without a push.
+	Silent bool `json:"silent,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceSetRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	dst = AppendString(dst, m.ConnectionID)
+	dst = AppendBytes(dst, m.State)
+	dst = appendOptionalInt(dst, m.ExpireAfter)
+	return AppendBool(dst, m.Silent)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceSetRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	m.State = f.Bytes()
+	m.ExpireAfter, _ = f.Int()
+	m.Silent = f.Bool()
+	return f.Err()
+}
+
+// PresenceSetResponse answers presence.set.
+type PresenceSetResponse struct {
+	// Success: false where the connection is not present in the room.
+	Success bool `json:"success"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceSetResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Success)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceSetResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Success = f.Bool()
+	return f.Err()
+}
+
+// PresenceClearRequest asks for presence.clear.
+type PresenceClearRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceClearRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	return AppendString(dst, m.ConnectionID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceClearRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	return f.Err()
+}
+
+// PresenceClearResponse answers presence.clear.
+type PresenceClearResponse struct {
+	// Success: false where the connection is not present in the room.
+	Success bool `json:"success"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceClearResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Success)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceClearResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Success = f.Bool()
+	return f.Err()
+}
+
+// PresenceUnsubscribeRequest asks for presence.unsubscribe.
+type PresenceUnsubscribeRequest struct {
+	// RoomName: 1 to 256 bytes without control characters.
+	RoomName string `json:"roomName"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// Reason: what the client is told, at most 123 bytes of UTF-8.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceUnsubscribeRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RoomName)
+	dst = AppendString(dst, m.ConnectionID)
+	return appendOptionalString(dst, m.Reason)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceUnsubscribeRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RoomName = f.String()
+	m.ConnectionID = f.String()
+	m.Reason = f.String()
+	return f.Err()
+}
+
+// PresenceUnsubscribeResponse answers presence.unsubscribe.
+type PresenceUnsubscribeResponse struct {
+	// Unsubscribed: whether it was subscribed.
+	Unsubscribed bool `json:"unsubscribed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PresenceUnsubscribeResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Unsubscribed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PresenceUnsubscribeResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Unsubscribed = f.Bool()
+	return f.Err()
+}
+
+// ExposuresListRequest asks for exposures.list.
+type ExposuresListRequest struct {
+}
+
+// Append adds the encoded message to dst.
+func (*ExposuresListRequest) Append(dst []byte) []byte {
+	return dst
+}
+
+// Decode reads an encoded message; there is nothing in it.
+func (*ExposuresListRequest) Decode([]byte) error { return nil }
+
+// ExposuresListResponse answers exposures.list.
+type ExposuresListResponse struct {
+	// Channels: [{"pattern", "guard", "publish", "publishGuard", "history", "historyTtl", "slowConsumer", "source"}].
+	Channels json.RawMessage `json:"channels"`
+	// Presence: [{"pattern", "ttl", "guard", "slowConsumer", "source"}].
+	Presence json.RawMessage `json:"presence"`
+	// Rooms: [{"pattern", "guard", "metadataGuard", "source"}].
+	Rooms json.RawMessage `json:"rooms"`
+}
+
+// Append adds the encoded message to dst.
+func (m *ExposuresListResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Channels)
+	dst = AppendBytes(dst, m.Presence)
+	return AppendBytes(dst, m.Rooms)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *ExposuresListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Channels = f.Bytes()
+	m.Presence = f.Bytes()
+	m.Rooms = f.Bytes()
+	return f.Err()
+}
+
+// PluginsListRequest asks for plugins.list.
+type PluginsListRequest struct {
+}
+
+// Append adds the encoded message to dst.
+func (*PluginsListRequest) Append(dst []byte) []byte {
+	return dst
+}
+
+// Decode reads an encoded message; there is nothing in it.
+func (*PluginsListRequest) Decode([]byte) error { return nil }
+
+// PluginsListResponse answers plugins.list.
+type PluginsListResponse struct {
+	// Plugins: [{"name", "file", "version", "loaded", "error", "commands", …}].
+	Plugins json.RawMessage `json:"plugins"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PluginsListResponse) Append(dst []byte) []byte {
+	return AppendBytes(dst, m.Plugins)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PluginsListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Plugins = f.Bytes()
+	return f.Err()
+}
+
+// PluginsReloadRequest asks for plugins.reload.
+type PluginsReloadRequest struct {
+	// Name: the plugin's name or its file's.
+	Name string `json:"name"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PluginsReloadRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.Name)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PluginsReloadRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Name = f.String()
+	return f.Err()
+}
+
+// PluginsReloadResponse answers plugins.reload.
+type PluginsReloadResponse struct {
+	// Version: the version that serves now.
+	Version string `json:"version"`
+}
+
+// Append adds the encoded message to dst.
+func (m *PluginsReloadResponse) Append(dst []byte) []byte {
+	return AppendString(dst, m.Version)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *PluginsReloadResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Version = f.String()
 	return f.Err()
 }

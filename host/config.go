@@ -14,28 +14,55 @@ import (
 // uses it, since copies share slices and maps.
 type Config struct {
 	// Listen is the TCP address, "host:port", that serves WebSocket clients
-	// and, beside them, /healthz, /readyz and the demo page. An empty host is
-	// every interface, port 0 a free port. Default ":8080".
+	// and, beside them, /healthz, /readyz, the files of static.dir and the demo
+	// page. An empty host is every interface, port 0 a free port. Default
+	// ":8080".
 	Listen string `toml:"listen"`
 
+	Node      NodeConfig      `toml:"node"`
 	Admin     AdminConfig     `toml:"admin"`
 	Log       LogConfig       `toml:"log"`
 	Shutdown  ShutdownConfig  `toml:"shutdown"`
 	Demo      DemoConfig      `toml:"demo"`
+	Static    StaticConfig    `toml:"static"`
 	Handshake HandshakeConfig `toml:"handshake"`
 	Auth      AuthConfig      `toml:"auth"`
 	Limits    LimitsConfig    `toml:"limits"`
 	Liveness  LivenessConfig  `toml:"liveness"`
 	Protocol  ProtocolConfig  `toml:"protocol"`
-	Plugins   PluginsConfig   `toml:"plugins"`
+	Metadata  MetadataConfig  `toml:"metadata"`
+
+	// Channels, Presence and Rooms say what clients can reach, in the order in
+	// which patterns are tried; those that plugins register come after them.
+	// Default none.
+	Channels []ChannelConfig  `toml:"channels"`
+	Presence []PresenceConfig `toml:"presence"`
+	Rooms    []RoomConfig     `toml:"rooms"`
+
+	Plugins PluginsConfig `toml:"plugins"`
+}
+
+// NodeConfig is about this one server among those of its cluster.
+type NodeConfig struct {
+	// Name tells the node from others: connections.list shows it. 1 to 128
+	// letters, digits, '-', '_', '.' and ':', unique in the cluster. "" is the
+	// host's name and a random suffix, another one at each start. Default "".
+	Name string `toml:"name"`
 }
 
 // AdminConfig is the operator's side: the admin API.
 type AdminConfig struct {
-	// Listen is the TCP address, "host:port", of the admin API, which has no
-	// authentication of its own: keep it on loopback or behind something that
-	// has. Port 0 is a free port. Default "127.0.0.1:8081".
+	// Listen is the TCP address, "host:port", of the admin API, the metrics and
+	// the health probes; the last two are open to whoever reaches it. On
+	// anything but loopback (127.0.0.0/8, ::1, localhost) it needs a Token; an
+	// empty host is every interface. Port 0 is a free port. Default
+	// "127.0.0.1:8081".
 	Listen string `toml:"listen"`
+	// Token, unless empty, is the bearer token that every call of the admin API
+	// must carry: 16 to 1024 printable ASCII characters without spaces.
+	// Without one every program on the machine may call it, but no web page.
+	// Default "".
+	Token Secret `toml:"token"`
 }
 
 // LogConfig says what mesh-host writes to stderr. Only the command reads it;
@@ -65,6 +92,16 @@ type DemoConfig struct {
 	Enabled bool `toml:"enabled"`
 }
 
+// StaticConfig is the pages of the application itself.
+type StaticConfig struct {
+	// Dir is a folder, relative to the working directory, whose files the
+	// clients' port serves over GET and HEAD; "/" is its index.html, and where
+	// it has none the demo page. Names with a leading dot, and what lies
+	// outside it, are not served, nor are folders listed. "" serves none; a
+	// folder that is not there stops the start. Default "".
+	Dir string `toml:"dir"`
+}
+
 // HandshakeConfig bounds a client before it is a session.
 type HandshakeConfig struct {
 	// Timeout is for the whole handshake: from the accepted connection over
@@ -91,7 +128,7 @@ type AuthConfig struct {
 }
 
 // LimitsConfig bounds what clients can make the server hold. Sizes are at
-// most 1 GiB.
+// most 1 GiB where they say nothing else.
 type LimitsConfig struct {
 	// MessageSize bounds one message from a client, in bytes, over all its
 	// fragments; a larger one closes the session with 1009. At least 1.
@@ -111,12 +148,33 @@ type LimitsConfig struct {
 	// ReplySize bounds one reply, in bytes; a larger one becomes an ETOOLARGE
 	// error. At least 1. Default 4 MiB.
 	ReplySize Size `toml:"reply_size"`
-	// MetadataSize bounds the metadata of one connection, in bytes of JSON. At
-	// least 2. Default 64 KiB.
+	// MetadataSize bounds the metadata of one connection or room, in bytes of
+	// JSON. At least 2. Default 64 KiB.
 	MetadataSize Size `toml:"metadata_size"`
 	// Connections bounds the sessions at a time; a further handshake is
 	// answered 503. At least 1. Default 100000.
 	Connections int `toml:"connections"`
+	// Subscriptions bounds what one session is subscribed to, channels and
+	// presence together, 1 to 1000000; a further one is answered ELIMIT.
+	// Default 1000.
+	Subscriptions int `toml:"subscriptions"`
+	// Rooms bounds the rooms that one session is a member of, 1 to 1000000; a
+	// further one is answered ELIMIT. Default 1000.
+	Rooms int `toml:"rooms"`
+	// PresenceState bounds the state of one connection in one room, in bytes
+	// of JSON, 2 to 1 MiB; a larger one is answered ETOOLARGE. Default 4 KiB.
+	PresenceState Size `toml:"presence_state"`
+	// RoomMetadata bounds the metadata of all rooms together, in bytes, 1 KiB
+	// to 1 TiB; what does not fit is answered ELIMIT. Default 64 MiB.
+	RoomMetadata Size `toml:"room_metadata"`
+	// HistorySize bounds the messages of all channels that are kept, in bytes,
+	// 1 KiB to 1 TiB; beyond it whole channels are forgotten, the longest
+	// unused first. Default 256 MiB.
+	HistorySize Size `toml:"history_size"`
+	// Hooks bounds the events, of joins, leaves and disconnects, that wait for
+	// the plugins' hooks on this node, 1 to 16777216; further ones are dropped
+	// and counted. Default 65536.
+	Hooks int `toml:"hooks"`
 }
 
 // LivenessConfig finds clients that are gone without having said so. The
@@ -141,6 +199,17 @@ type ProtocolConfig struct {
 	// offers no subprotocol is told its id: one frame each, in this order.
 	// Empty for clients that want none. Default ["mesh", "rt"].
 	AssignID []string `toml:"assign_id"`
+}
+
+// MetadataConfig says what clients may do with metadata.
+type MetadataConfig struct {
+	// ClientWritable lists the top-level keys of its own metadata that a
+	// connection may set itself, 1 to 256 bytes each without control
+	// characters; "*" alone is every key. Default none.
+	ClientWritable []string `toml:"client_writable"`
+	// Guard, "<plugin>.<guard>", may let a client read the metadata of a
+	// connection with which it shares no room. "" lets no one. Default "".
+	Guard string `toml:"guard"`
 }
 
 // CacheOff is the PluginsConfig.CacheDir that keeps no compiled code on disk.

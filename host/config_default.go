@@ -24,6 +24,12 @@ func Default() Config {
 			ReplySize:        4 * MiB,
 			MetadataSize:     64 * KiB,
 			Connections:      100_000,
+			Subscriptions:    1000,
+			Rooms:            1000,
+			PresenceState:    4 * KiB,
+			RoomMetadata:     64 * MiB,
+			HistorySize:      256 * MiB,
+			Hooks:            65_536,
 		},
 		Liveness: LivenessConfig{
 			PingInterval:    30 * time.Second,
@@ -32,6 +38,7 @@ func Default() Config {
 			CloseTimeout:    2 * time.Second,
 		},
 		Protocol: ProtocolConfig{AssignID: []string{"mesh", "rt"}},
+		Metadata: MetadataConfig{ClientWritable: []string{}},
 		Plugins: PluginsConfig{
 			Dir:    "./plugins",
 			Settle: 100 * time.Millisecond,

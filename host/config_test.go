@@ -91,6 +91,16 @@ func TestValidateRefuses(t *testing.T) {
 		{"reply size 0", func(c *host.Config) { c.Limits.ReplySize = 0 }, "limits.reply_size: "},
 		{"metadata size 1", func(c *host.Config) { c.Limits.MetadataSize = 1 }, "limits.metadata_size: "},
 		{"no connections", func(c *host.Config) { c.Limits.Connections = 0 }, "limits.connections: "},
+		{"no subscriptions", func(c *host.Config) { c.Limits.Subscriptions = 0 }, "limits.subscriptions: 0 is too small: at least 1"},
+		{"many subscriptions", func(c *host.Config) { c.Limits.Subscriptions = 1_000_001 }, "limits.subscriptions: 1000001 is too large"},
+		{"no rooms", func(c *host.Config) { c.Limits.Rooms = 0 }, "limits.rooms: "},
+		{"many rooms", func(c *host.Config) { c.Limits.Rooms = 1_000_001 }, "limits.rooms: "},
+		{"presence state small", func(c *host.Config) { c.Limits.PresenceState = 1 }, "limits.presence_state: 1 is too small: at least 2"},
+		{"presence state large", func(c *host.Config) { c.Limits.PresenceState = host.MiB + 1 }, "limits.presence_state: "},
+		{"room metadata small", func(c *host.Config) { c.Limits.RoomMetadata = 0 }, "limits.room_metadata: 0 is too small: at least 1KiB"},
+		{"history size small", func(c *host.Config) { c.Limits.HistorySize = 0 }, "limits.history_size: 0 is too small: at least 1KiB"},
+		{"no hooks", func(c *host.Config) { c.Limits.Hooks = 0 }, "limits.hooks: "},
+		{"many hooks", func(c *host.Config) { c.Limits.Hooks = 1<<24 + 1 }, "limits.hooks: "},
 		{"ping interval tiny", func(c *host.Config) { c.Liveness.PingInterval = time.Millisecond }, "liveness.ping_interval: 1ms is too short: at least 10ms, or 0"},
 		{"latency interval negative", func(c *host.Config) { c.Liveness.LatencyInterval = -1 }, "liveness.latency_interval: "},
 		{"missed pongs negative", func(c *host.Config) { c.Liveness.MaxMissedPongs = -1 }, "liveness.max_missed_pongs: "},
@@ -135,7 +145,7 @@ func TestValidateRefuses(t *testing.T) {
 func TestValidateAllows(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*host.Config){
-		"free ports":              func(c *host.Config) { c.Listen, c.Admin.Listen = ":0", ":0" },
+		"free ports":              func(c *host.Config) { c.Listen, c.Admin.Listen = ":0", "localhost:0" },
 		"IPv6":                    func(c *host.Config) { c.Listen = "[::1]:80" },
 		"no pings":                func(c *host.Config) { c.Liveness.PingInterval = 0 },
 		"no latency measurements": func(c *host.Config) { c.Liveness.LatencyInterval = 0 },
@@ -175,6 +185,7 @@ func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
 	}
 	want := "listen admin.listen admin.listen log.level log.format handshake.timeout handshake.header_size " +
 		"limits.message_size limits.commands_in_flight limits.outbox limits.reply_size limits.metadata_size limits.connections " +
+		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size limits.hooks " +
 		"liveness.close_timeout protocol.assign_id protocol.assign_id plugins.dir " +
 		"plugins.defaults.deadline plugins.defaults.memory plugins.defaults.instances plugins.defaults.mode plugins.defaults.output"
 	if strings.Join(keys, " ") != want {

@@ -12,12 +12,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // KeyError is one problem of a configuration.
 type KeyError struct {
 	// Key is the key as in config.toml: "limits.message_size",
-	// "plugins.auth.memory".
+	// "plugins.auth.memory", and "channels[2].guard" of a list's element,
+	// counted from 0.
 	Key string
 	// Problem says what is wrong with its value and what is allowed.
 	Problem string
@@ -32,6 +36,7 @@ func (e *KeyError) Error() string { return e.Key + ": " + e.Problem }
 func (c *Config) Validate() error {
 	var p problems
 	p.listeners(c)
+	p.token("admin.token", string(c.Admin.Token))
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "text", "json")
 	p.duration("shutdown.grace", c.Shutdown.Grace, 0)
@@ -44,6 +49,9 @@ func (c *Config) Validate() error {
 	p.limits(&c.Limits)
 	p.liveness(&c.Liveness)
 	p.dialects("protocol.assign_id", c.Protocol.AssignID)
+	p.writable("metadata.client_writable", c.Metadata.ClientWritable)
+	p.guard("metadata.guard", c.Metadata.Guard)
+	p.exposures(c)
 	p.plugins(&c.Plugins)
 	return errors.Join(p.found...)
 }
@@ -55,11 +63,36 @@ func (p *problems) add(key, format string, args ...any) {
 	p.found = append(p.found, &KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
 }
 
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
 func (p *problems) listeners(c *Config) {
 	p.address("listen", c.Listen)
-	p.address("admin.listen", c.Admin.Listen)
-	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
+	if c.Node.Name != "" && !nodeName.MatchString(c.Node.Name) {
+		p.add("node.name", "%q is no node name: 1 to 128 letters, digits, '-', '_', '.' and ':'", c.Node.Name)
+	}
+	host, ok := p.address("admin.listen", c.Admin.Listen)
+	switch {
+	case c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0"):
 		p.add("admin.listen", "%q is the address of listen too: the admin API needs its own", c.Listen)
+	case ok && c.Admin.Token == "" && !admin.IsLoopback(host):
+		p.add("admin.listen", "%q may be reached from other machines: set admin.token, or listen on loopback, such as 127.0.0.1:8081", c.Admin.Listen)
+	}
+}
+
+// The bounds of a token, in bytes: what is shorter can be guessed, what is
+// longer does not fit into every proxy's idea of a header.
+const minToken, maxToken = 16, 1024
+
+// token does not show what it refuses.
+func (p *problems) token(key, token string) {
+	switch {
+	case token == "":
+	case len(token) < minToken:
+		p.add(key, "it is too short: at least %d characters", minToken)
+	case len(token) > maxToken:
+		p.add(key, "it is too long: at most %d characters", maxToken)
+	case !isASCII(token):
+		p.add(key, "it has a space, a control character or one that is not ASCII: a header cannot carry it")
 	}
 }
 
@@ -71,6 +104,12 @@ func (p *problems) limits(l *LimitsConfig) {
 	p.size("limits.reply_size", l.ReplySize, 1, GiB)
 	p.size("limits.metadata_size", l.MetadataSize, 2, GiB)
 	p.number("limits.connections", l.Connections, 1, 0)
+	p.number("limits.subscriptions", l.Subscriptions, 1, 1_000_000)
+	p.number("limits.rooms", l.Rooms, 1, 1_000_000)
+	p.size("limits.presence_state", l.PresenceState, 2, MiB)
+	p.size("limits.room_metadata", l.RoomMetadata, KiB, TiB)
+	p.size("limits.history_size", l.HistorySize, KiB, TiB)
+	p.number("limits.hooks", l.Hooks, 1, 1<<24)
 }
 
 func (p *problems) liveness(l *LivenessConfig) {
@@ -170,15 +209,32 @@ func (p *problems) dialects(key string, dialects []string) {
 	}
 }
 
-func (p *problems) address(key, address string) {
-	_, port, err := net.SplitHostPort(address)
+// writable checks a list of metadata's keys.
+func (p *problems) writable(key string, keys []string) {
+	for i, k := range keys {
+		switch err := protocol.CheckName(k); {
+		case err != nil:
+			p.add(key, "%q: %s", protocol.CutText(k, protocol.MaxName), err)
+		case k == "*" && len(keys) > 1:
+			p.add(key, `"*" is every key: it stands alone`)
+		case slices.Contains(keys[:i], k):
+			p.add(key, "%q is listed twice", k)
+		}
+	}
+}
+
+// address returns the host of an address, and whether it is one.
+func (p *problems) address(key, address string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		p.add(key, `%q is no address: write "host:port", or ":port" for every interface`, address)
-		return
+		return "", false
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		p.add(key, "%q has no valid port: 0 to 65535, where 0 is a free one", address)
+		return "", false
 	}
+	return host, true
 }
 
 func (p *problems) oneOf(key, value string, allowed ...string) {

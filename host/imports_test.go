@@ -36,21 +36,23 @@ var mayImport = map[string][]string{
 	"host/backplane/backplanetest": {"host/backplane"},
 	"host/hub":                     {"abi", "host/protocol"},
 	"host/hub/hubtest":             {"host/hub"},
-	"host/engine":                  {"abi", "host/backplane", "host/hub", "host/operation", "host/protocol"},
-	"host/command":                 {"abi", "host/engine", "host/hub", "host/protocol"},
+	"host/exposure":                {"host/hub", "host/protocol"},
+	"host/engine":                  {"abi", "host/backplane", "host/exposure", "host/hub", "host/operation", "host/protocol"},
+	"host/command":                 {"abi", "host/backplane", "host/engine", "host/exposure", "host/hub", "host/protocol"},
 	"host/plugin/guest":            {"abi", "host/operation", "host/protocol"},
 	"host/plugin/wasm":             {"abi", "host/operation", "host/plugin/guest", "host/protocol"},
 	"host/plugin/wasm/meter":       {},
 	"host/plugin/extism":           {"abi", "host/operation", "host/plugin/guest", "host/protocol"},
-	"host/plugin":                  {"abi", "host/command", "host/engine", "host/hub", "host/operation", "host/plugin/extism", "host/plugin/guest", "host/plugin/wasm", "host/protocol"},
+	"host/plugin":                  {"abi", "host/command", "host/engine", "host/exposure", "host/hub", "host/operation", "host/plugin/extism", "host/plugin/guest", "host/plugin/wasm", "host/protocol"},
 	"host/plugin/plugintest":       {"abi", "host/backplane/memory", "host/command", "host/engine", "host/hub", "host/operation", "host/plugin/...", "host/protocol"},
 	"host/transport":               {"abi", "host/command", "host/hub", "host/protocol"},
 	"host/transport/transporttest": {"abi", "host/command", "host/hub", "host/protocol", "host/transport"},
 	"host/admin":                   {"abi", "host/engine", "host/operation", "host/plugin", "host/protocol"},
 	"host/demo":                    {},
+	"host/static":                  {},
 	"host":                         {"abi", "host/..."},
 	"e2e/bench":                    {"abi", "host/..."}, // servers to compare with, in one process
-	"cmd/mesh-host":                {"host"},
+	"cmd/mesh-host":                {"abi", "host"},
 }
 
 // owners lists, for every third-party module that the server uses, the

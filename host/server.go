@@ -22,8 +22,11 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/demo"
+	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/hub"
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin"
+	"github.com/mesh-host/mesh-host/host/static"
 	"github.com/mesh-host/mesh-host/host/transport"
 )
 
@@ -31,12 +34,17 @@ import (
 type Server struct {
 	config    Config
 	log       *slog.Logger
+	sections  sections
+	reload    func() (Config, error)
 	hub       *hub.Hub
+	node      *memory.Node
 	router    *command.Router
-	backplane *memory.Backplane
+	engine    *engine.Engine
 	plugins   *plugin.Manager
 	transport *transport.Server
 	admin     *http.Server
+	// operations is what plugins and operators can ask for.
+	operations operation.Table
 
 	clients, operators net.Listener
 	ready              chan struct{}
@@ -49,6 +57,14 @@ type Option func(*extras)
 type extras struct {
 	commands    []command.Command
 	noDeadlines bool
+	reload      func() (Config, error)
+}
+
+// WithReload says how the configuration is read anew, when an operator asks
+// for a plugin to be reloaded: its section then counts, and nothing else of it.
+// Without one, the section stays as it was at the start.
+func WithReload(read func() (Config, error)) Option {
+	return func(e *extras) { e.reload = read }
 }
 
 // WithCommand adds a command that the embedding program handles itself. It
@@ -66,7 +82,7 @@ func WithoutDeadlines() Option {
 
 // New makes a server from a valid configuration; the error names every key
 // that is not. Nothing is opened but the plugin folder and the cache of
-// compiled plugins. The caller must Run it.
+// compiled plugins, and static.dir must be there. The caller must Run it.
 func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -76,19 +92,54 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		option(&extra)
 	}
 	s := &Server{
-		config: config, log: log, ready: make(chan struct{}),
-		hub: hub.New(config.hubLimits()), backplane: memory.New(),
+		config: config, log: log, ready: make(chan struct{}), reload: extra.reload,
+		sections:   sections{start: config.Plugins},
+		hub:        hub.New(config.hubLimits()),
+		node:       memory.New(memory.Options{HistorySize: int64(config.Limits.HistorySize)}).Node(config.nodeName()),
+		operations: make(operation.Table),
 	}
-	s.router = command.NewRouter(log.With("component", "command"), extra.commands...)
-	s.router.Require(config.Auth.Require)
-	plugins, err := plugin.New(s.pluginOptions(s.router, extra))
+	s.buildEngine(extra)
+	plugins, err := plugin.New(s.pluginOptions(extra))
 	if err != nil {
 		return nil, err
 	}
 	s.plugins = plugins
-	s.transport = transport.New(config.transportOptions(), s.hub, s.router, s.publicHandler(), log.With("component", "transport"))
-	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout}
+	public, err := s.publicHandler()
+	if err != nil {
+		return nil, errors.Join(err, plugins.Close())
+	}
+	s.transport = transport.New(config.transportOptions(s.engine), s.hub, s.router, public, log.With("component", "transport"))
+	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout, IdleTimeout: time.Minute}
 	return s, nil
+}
+
+// buildEngine makes what commands are about.
+func (s *Server) buildEngine(extra extras) {
+	s.router = command.NewRouter(s.log.With("component", "command"), extra.commands...)
+	s.router.Require(s.config.Auth.Require)
+	s.router.Expose(s.config.exposed())
+	s.engine = engine.New(engine.Options{
+		Hub: s.hub, Node: s.node, Rules: s.router, Observer: s.router,
+		Log:    s.log.With("component", "engine"),
+		Limits: s.config.engineLimits(func(name string) int64 { return int64(s.sections.of(name).KVSize) }),
+	})
+	s.router.Bind(s.engine, s.config.builtins())
+	s.engine.Define(s.operations)
+}
+
+// reread reads a plugin's section of the configuration anew.
+func (s *Server) reread(name string) (plugin.Settings, error) {
+	if s.reload != nil {
+		config, err := s.reload()
+		if err == nil {
+			err = config.Validate()
+		}
+		if err != nil {
+			return plugin.Settings{}, fmt.Errorf("host: read the configuration: %w", err)
+		}
+		s.sections.set(name, config.Plugins.For(name))
+	}
+	return pluginSettings(s.sections.of(name)), nil
 }
 
 // Ready is closed once both listeners accept and the plugins are loaded.
@@ -127,7 +178,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 	var backs, fronts sync.WaitGroup
 	backs.Go(func() { s.hub.Run(below) })
-	backs.Go(func() { s.backplane.Run(below) })
+	backs.Go(func() { s.node.Run(below) })
+	backs.Go(func() { s.engine.Run(below) })
 	backs.Go(func() { s.end(cancel, s.plugins.Run(below)) })
 	fronts.Go(func() { s.end(cancel, s.transport.Serve(s.clients)) })
 	fronts.Go(func() { s.end(cancel, s.admin.Serve(s.operators)) })
@@ -193,20 +245,32 @@ func (s *Server) readiness() error {
 }
 
 // publicHandler serves what the clients' port serves beside WebSocket.
-func (s *Server) publicHandler() http.Handler {
+func (s *Server) publicHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	health := admin.Health(s.readiness)
 	mux.Handle("/healthz", health)
 	mux.Handle("/readyz", health)
+	page := http.NotFoundHandler()
 	if s.config.Demo.Enabled {
-		mux.Handle("/", demo.Handler(s.commandNames))
+		page = demo.Handler(s.commandNames)
 	}
-	return mux
+	if dir := s.config.Static.Dir; dir != "" {
+		files, err := static.Handler(dir, page)
+		if err != nil {
+			return nil, &KeyError{Key: "static.dir", Problem: err.Error()}
+		}
+		page = files
+	}
+	mux.Handle("/", page)
+	return mux, nil
 }
 
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", admin.Health(s.readiness))
+	api := admin.API(s.operations, s.config.adminOptions(s.log.With("component", "admin")))
+	mux.Handle("/api", api)
+	mux.Handle("/api/", api)
 	mux.Handle("GET /metrics", admin.Metrics(admin.Sources{
 		Sessions: s.hub.Len,
 		Traffic:  func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },

@@ -1,13 +1,17 @@
 package host
 
 import (
+	"crypto/rand"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"github.com/mesh-host/mesh-host/host/admin"
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/hub"
-	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin"
 	"github.com/mesh-host/mesh-host/host/transport"
 )
@@ -25,7 +29,7 @@ func (c *Config) hubLimits() hub.Limits {
 	}
 }
 
-func (c *Config) transportOptions() transport.Options {
+func (c *Config) transportOptions(sessions transport.Sessions) transport.Options {
 	return transport.Options{
 		HandshakeTimeout: c.Handshake.Timeout,
 		HeaderSize:       int(c.Handshake.HeaderSize),
@@ -37,32 +41,50 @@ func (c *Config) transportOptions() transport.Options {
 		MetadataSize:     int(c.Limits.MetadataSize),
 		ReplySize:        int(c.Limits.ReplySize),
 		AssignID:         c.Protocol.AssignID,
+		Sessions:         sessions,
 	}
 }
 
-func (s *Server) pluginOptions(router *command.Router, extra extras) plugin.Options {
+func (c *Config) engineLimits(kvSize func(string) int64) engine.Limits {
+	return engine.Limits{
+		MetadataSize:  int(c.Limits.MetadataSize),
+		ReplySize:     int(c.Limits.ReplySize),
+		KVSize:        kvSize,
+		Subscriptions: c.Limits.Subscriptions,
+		Rooms:         c.Limits.Rooms,
+		PresenceState: int(c.Limits.PresenceState),
+		RoomMetadata:  int64(c.Limits.RoomMetadata),
+		Hooks:         c.Limits.Hooks,
+	}
+}
+
+func (c *Config) builtins() command.Builtins {
+	return command.Builtins{Writable: c.Metadata.ClientWritable, MetadataGuard: c.Metadata.Guard}
+}
+
+// adminTimeout bounds an operator's operation: reloading a plugin compiles it.
+const adminTimeout = 30 * time.Second
+
+func (c *Config) adminOptions(log *slog.Logger) admin.Options {
+	return admin.Options{Token: string(c.Admin.Token), MaxBody: int64(c.Limits.ReplySize), Timeout: adminTimeout, Log: log}
+}
+
+func (s *Server) pluginOptions(extra extras) plugin.Options {
 	c := &s.config
-	engine := engine.New(s.hub, s.backplane, engine.Limits{
-		MetadataSize: int(c.Limits.MetadataSize),
-		ReplySize:    int(c.Limits.ReplySize),
-		KVSize:       func(name string) int64 { return int64(c.Plugins.For(name).KVSize) },
-	})
-	operations := make(operation.Table)
-	engine.Define(operations)
 	return plugin.Options{
 		Dir:        c.Plugins.Dir,
 		CacheDir:   c.cacheDir(),
 		Settle:     c.Plugins.Settle,
-		Settings:   c.pluginSettings,
-		Router:     router,
-		Operations: operations,
+		Settings:   func(name string) plugin.Settings { return pluginSettings(s.sections.of(name)) },
+		Reread:     s.reread,
+		Router:     s.router,
+		Operations: s.operations,
 		Log:        s.log.With("component", "plugin"),
 		Unenforced: extra.noDeadlines,
 	}
 }
 
-func (c *Config) pluginSettings(name string) plugin.Settings {
-	p := c.Plugins.For(name)
+func pluginSettings(p PluginConfig) plugin.Settings {
 	return plugin.Settings{
 		Limits: plugin.Limits{
 			Deadline:  p.Deadline,
@@ -75,6 +97,19 @@ func (c *Config) pluginSettings(name string) plugin.Settings {
 		},
 		Config: p.Config,
 	}
+}
+
+// nodeName is what this node is called: what the operator says, else the
+// machine's name and something that no other process on it has.
+func (c *Config) nodeName() string {
+	if c.Node.Name != "" {
+		return c.Node.Name
+	}
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		name = "node"
+	}
+	return name + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 // cacheDir is where compiled plugins are kept, "" for nowhere: also where the

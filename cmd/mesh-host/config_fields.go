@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -184,6 +185,10 @@ func describe(raw any) string {
 		return "a table"
 	case []any:
 		return "a list"
+	case nil:
+		return "null"
+	case json.Number:
+		return "a number beyond 64 bits"
 	default:
 		return "a date or time"
 	}

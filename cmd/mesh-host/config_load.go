@@ -17,7 +17,7 @@ import (
 // defaultFile is read if it is there and --config names no other.
 const defaultFile = "./config.toml"
 
-// flagKeys are the flags that stand for a key.
+// flagKeys are the flags that stand for a key. A command need not have them.
 var flagKeys = map[string]string{
 	"listen":       "listen",
 	"admin.listen": "admin",
@@ -27,10 +27,16 @@ var flagKeys = map[string]string{
 // addConfigFlags gives a command the flags that load reads.
 func addConfigFlags(flags *pflag.FlagSet) {
 	d := host.Default()
-	flags.String("config", defaultFile, "TOML file to read; the default one may be missing, \"\" reads none")
+	addSourceFlags(flags)
 	flags.String("listen", d.Listen, "address for clients, host:port; port 0 picks a free one")
 	flags.String("admin", d.Admin.Listen, "address of the admin API, host:port")
 	flags.String("plugins", d.Plugins.Dir, "folder of the *.wasm plugins")
+}
+
+// addSourceFlags gives a command those that say where to read.
+func addSourceFlags(flags *pflag.FlagSet) {
+	flags.String("config", defaultFile, "TOML file to read; the default one may be missing, \"\" reads none")
+	flags.String(tokenFileFlag, "", "file that holds admin.token and nothing else")
 }
 
 // loaded is the effective configuration and how it came about.
@@ -73,10 +79,14 @@ func load(flags *pflag.FlagSet) (*loaded, error) {
 	file := l.readFile()
 	sections := l.takeSections(file)
 	fields, tables := fieldsOf(&l.Config)
-	l.checkKeys("", file, keysOf(fields), tables)
+	keys := keysOf(fields)
+	l.checkKeys("", file, keys, tables)
+	l.resolveTables(fields, file)
+	fields = slices.DeleteFunc(fields, field.isTables)
 	l.resolve("", fields, file)
+	l.readTokenFile()
 
-	variables := l.pluginVariables(sections, keysOf(fields))
+	variables := l.pluginVariables(sections, keys)
 	for _, name := range slices.Sorted(maps.Keys(sections)) {
 		l.resolvePlugin(name, sections[name], variables[name])
 	}
@@ -85,6 +95,18 @@ func load(flags *pflag.FlagSet) (*loaded, error) {
 		return nil, &configError{problems: l.problems}
 	}
 	return &l.loaded, nil
+}
+
+// reloader returns what loads the configuration again from the same flags and
+// file, and the environment of the start. It is safe for concurrent use.
+func reloader(flags *pflag.FlagSet) func() (host.Config, error) {
+	return func() (host.Config, error) {
+		l, err := load(flags)
+		if err != nil {
+			return host.Config{}, err
+		}
+		return l.Config, nil
+	}
 }
 
 // loader is a load under way.
@@ -112,8 +134,8 @@ func (l *loader) resolve(prefix string, fields []field, file map[string]any) {
 	for _, f := range fields {
 		key := prefix + f.key
 		err = errors.Join(err, layers.BindEnv(f.key, envName(key)))
-		if name, ok := flagKeys[key]; ok {
-			err = errors.Join(err, layers.BindPFlag(f.key, l.flags.Lookup(name)))
+		if flag := l.flags.Lookup(flagKeys[key]); flag != nil {
+			err = errors.Join(err, layers.BindPFlag(f.key, flag))
 		}
 	}
 	if err != nil {
@@ -136,6 +158,9 @@ func (l *loader) set(key string, f field, raw any) {
 	}
 	if err == nil {
 		err = f.assign(raw)
+	}
+	if err != nil && isSecret(lastPart(key)) {
+		err = errors.New("it must be a string") // and nobody's business
 	}
 	if err != nil {
 		l.problem(source, key, "%s", err)
@@ -169,11 +194,25 @@ func (l *loader) validate() {
 	}
 	for _, err := range joined.Unwrap() {
 		var k *host.KeyError
-		if errors.As(err, &k) && l.sources[k.Key] != "" {
-			err = fmt.Errorf("%s: %w", l.sources[k.Key], err)
+		if errors.As(err, &k) {
+			if l.reported(k.Key) {
+				continue
+			}
+			if source := l.sources[listOf(k.Key)]; source != "" {
+				err = fmt.Errorf("%s: %w", source, err)
+			}
 		}
 		l.problems = append(l.problems, err)
 	}
+}
+
+// reported tells whether there is a problem of key, or of the list's element
+// that it belongs to, already: what could not be read is not missing as well.
+func (l *loader) reported(key string) bool {
+	return slices.ContainsFunc(l.problems, func(err error) bool {
+		var k *host.KeyError
+		return errors.As(err, &k) && (k.Key == key || strings.HasSuffix(k.Key, "]") && strings.HasPrefix(key, k.Key+"."))
+	})
 }
 
 func keysOf(fields []field) []string {

@@ -39,10 +39,11 @@ func TestShippedFileHasEveryKey(t *testing.T) {
 	}
 	documented := map[string]string{} // comment by key
 	table, comment := "", ""
-	header, entry := regexp.MustCompile(`^#?\[(.*)\]$`), regexp.MustCompile(`^#?([a-z_]+) = `)
+	header, entry := regexp.MustCompile(`^#?\[(\[?[^\]]+\]?)\]$`), regexp.MustCompile(`^#?([a-z_]+) = `)
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
 		if m := header.FindStringSubmatch(line); m != nil {
+			documented[m[1]] = comment
 			table, comment = m[1]+".", ""
 		} else if m := entry.FindStringSubmatch(line); m != nil {
 			documented[table+m[1]], comment = comment, ""
@@ -52,16 +53,42 @@ func TestShippedFileHasEveryKey(t *testing.T) {
 	}
 	c := host.Default()
 	fields, _ := fieldsOf(&c)
-	for _, f := range fields {
-		comment, ok := documented[f.key]
-		want := "Default: not set"
-		if f.value.Kind() != reflect.Pointer {
-			want = "Default " + f.text()
-		}
-		if !ok || !strings.Contains(comment, want) {
-			t.Errorf("config.toml: %s is documented with %q, want %q in it", f.key, comment, want)
+	check := func(key, want string) {
+		if comment, ok := documented[key]; !ok || !strings.Contains(comment, want) {
+			t.Errorf("config.toml: %s is documented with %q, want %q in it", key, comment, want)
 		}
 	}
+	for _, f := range fields {
+		switch {
+		case f.isTables():
+			list := "[" + f.key + "]"
+			check(list, "Default: none")
+			element, _ := fieldsOf(reflect.New(f.value.Type().Elem()).Interface())
+			for _, member := range element {
+				check(list+"."+member.key, defaultOfMember(member))
+			}
+		case f.value.Kind() == reflect.Pointer:
+			check(f.key, "Default: not set")
+		default:
+			check(f.key, "Default "+f.text())
+		}
+	}
+}
+
+// defaultOfMember is what config.toml says of a key of a list's elements,
+// where the zero value stands for another one.
+func defaultOfMember(f field) string {
+	switch f.key {
+	case "pattern":
+		return "No default."
+	case "history_ttl":
+		return `Default "24h"`
+	case "ttl":
+		return "Default 0"
+	case "slow_consumer":
+		return `Default "disconnect"`
+	}
+	return "Default " + f.text()
 }
 
 // TestShippedExamples loads config.toml with the lines that it shows only as
@@ -73,7 +100,18 @@ func TestShippedExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile(`(?m)^#([^ #\n])`).ReplaceAllString(string(text), "$1")
-	p := mustLoad(t, example).Plugins.Named["auth"]
+	l := mustLoad(t, example)
+	wantChannel := host.ChannelConfig{
+		Pattern: "/^chat:.+$/", Guard: "chat.member", Publish: true, PublishGuard: "chat.speaker",
+		History: 100, HistoryTTL: time.Hour, SlowConsumer: host.SlowDrop,
+	}
+	wantPresence := host.PresenceConfig{Pattern: "/^chat:.+$/", TTL: 90 * time.Second, Guard: "chat.member", SlowConsumer: host.SlowConflate}
+	wantRoom := host.RoomConfig{Pattern: "/^chat:.+$/", Guard: "chat.invited", MetadataGuard: "chat.lobby"}
+	if !slices.Equal(l.Channels, []host.ChannelConfig{wantChannel}) || !slices.Equal(l.Presence, []host.PresenceConfig{wantPresence}) ||
+		!slices.Equal(l.Rooms, []host.RoomConfig{wantRoom}) {
+		t.Errorf("the exposures of the examples are %+v, %+v, %+v", l.Channels, l.Presence, l.Rooms)
+	}
+	p := l.Plugins.Named["auth"]
 	if p.Deadline != 500*time.Millisecond || p.Order == nil || *p.Order != -10 || p.Memory != 16*host.MiB ||
 		string(p.Config) != `{"tokens":{"a-long-random-text":"alice"}}` {
 		t.Errorf("[plugins.auth] of the examples is %+v, %s", p, p.Config)
@@ -88,28 +126,45 @@ func bare(text string) sample   { return sample{text, text} }
 
 // samples has one for every key.
 var samples = map[string]sample{
-	"listen":                      quoted("127.0.0.1:9000"),
-	"admin.listen":                quoted("127.0.0.1:9001"),
-	"log.level":                   quoted("debug"),
-	"log.format":                  quoted("json"),
-	"shutdown.grace":              quoted("1m"),
-	"demo.enabled":                bare("true"),
-	"handshake.timeout":           quoted("3s"),
-	"handshake.header_size":       quoted("8KiB"),
-	"handshake.origins":           {"https://a.example, https://*.b.example", `["https://a.example", "https://*.b.example"]`},
-	"auth.require":                {"auth,other", `["auth", "other"]`},
-	"limits.message_size":         quoted("1MiB"),
-	"limits.bad_frames":           bare("0"),
-	"limits.commands_in_flight":   bare("64"),
-	"limits.outbox":               {"100000", `"100000"`},
-	"limits.reply_size":           quoted("3MiB"),
-	"limits.metadata_size":        quoted("1KiB"),
-	"limits.connections":          bare("7"),
-	"liveness.ping_interval":      quoted("1m30s"),
-	"liveness.latency_interval":   {"0", `"0s"`},
-	"liveness.max_missed_pongs":   bare("2"),
-	"liveness.close_timeout":      quoted("250ms"),
-	"protocol.assign_id":          {"[]", "[]"},
+	"listen":                    quoted("127.0.0.1:9000"),
+	"node.name":                 quoted("node-1"),
+	"admin.listen":              quoted("127.0.0.1:9001"),
+	"admin.token":               {"a-token-of-16-letters", `"***"`},
+	"log.level":                 quoted("debug"),
+	"log.format":                quoted("json"),
+	"shutdown.grace":            quoted("1m"),
+	"demo.enabled":              bare("true"),
+	"static.dir":                quoted("/srv/page"),
+	"handshake.timeout":         quoted("3s"),
+	"handshake.header_size":     quoted("8KiB"),
+	"handshake.origins":         {"https://a.example, https://*.b.example", `["https://a.example", "https://*.b.example"]`},
+	"auth.require":              {"auth,other", `["auth", "other"]`},
+	"limits.message_size":       quoted("1MiB"),
+	"limits.bad_frames":         bare("0"),
+	"limits.commands_in_flight": bare("64"),
+	"limits.outbox":             {"100000", `"100000"`},
+	"limits.reply_size":         quoted("3MiB"),
+	"limits.metadata_size":      quoted("1KiB"),
+	"limits.connections":        bare("7"),
+	"limits.subscriptions":      bare("5"),
+	"limits.rooms":              bare("6"),
+	"limits.presence_state":     quoted("1KiB"),
+	"limits.room_metadata":      quoted("1GiB"),
+	"limits.history_size":       quoted("1TiB"),
+	"limits.hooks":              bare("1"),
+	"liveness.ping_interval":    quoted("1m30s"),
+	"liveness.latency_interval": {"0", `"0s"`},
+	"liveness.max_missed_pongs": bare("2"),
+	"liveness.close_timeout":    quoted("250ms"),
+	"protocol.assign_id":        {"[]", "[]"},
+	"metadata.client_writable":  {"name, avatar", `["name", "avatar"]`},
+	"metadata.guard":            quoted("chat.members"),
+	"channels": {
+		`[{"pattern":"news","history":10,"history_ttl":"1h0s"}, {"publish":true, "pattern":"/^a\\.b/", "guard":"a.b", "publish_guard":"a.c", "slow_consumer":"drop"}]`,
+		`[{pattern = "news", history = 10, history_ttl = "1h"}, {pattern = "/^a\\.b/", guard = "a.b", publish = true, publish_guard = "a.c", slow_consumer = "drop"}]`,
+	},
+	"presence":                    {`[{"pattern":"x", "ttl":"5s", "slow_consumer":"conflate"}]`, `[{pattern = "x", ttl = "5s", slow_consumer = "conflate"}]`},
+	"rooms":                       {`[{"pattern":"x", "guard":"a.b", "metadata_guard":"a.c"}]`, `[{pattern = "x", guard = "a.b", metadata_guard = "a.c"}]`},
 	"plugins.dir":                 quoted("/srv/plugins"),
 	"plugins.cache_dir":           quoted("off"),
 	"plugins.settle":              quoted("1s"),
@@ -181,6 +236,9 @@ func TestFileSetsEveryKey(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	for key, s := range samples {
+		if isSecret(key) { // its TOML is masked
+			s.toml = quoteString(s.text)
+		}
 		fmt.Fprintf(&b, "%s = %s\n", key, s.toml)
 	}
 	l := mustLoad(t, b.String())
@@ -212,6 +270,7 @@ func TestEnvironmentNames(t *testing.T) {
 		"listen":                    "MESH_LISTEN",
 		"admin.listen":              "MESH_ADMIN_LISTEN",
 		"limits.message_size":       "MESH_LIMITS_MESSAGE_SIZE",
+		"channels":                  "MESH_CHANNELS",
 		"plugins.cache_dir":         "MESH_PLUGINS_CACHE_DIR",
 		"plugins.defaults.log_rate": "MESH_PLUGINS_DEFAULTS_LOG_RATE",
 		"plugins.my-plugin.kv_size": "MESH_PLUGINS_MY_PLUGIN_KV_SIZE",
@@ -223,24 +282,24 @@ func TestEnvironmentNames(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	file := "listen = \":1\"\nadmin.listen = \":2\"\nplugins.dir = \"file\"\n"
-	flags := []string{"--listen", ":5", "--admin", ":6", "--plugins", "flag"}
+	file := "listen = \":1\"\nadmin.listen = \"[::1]:2\"\nplugins.dir = \"file\"\n"
+	flags := []string{"--listen", ":5", "--admin", "[::1]:6", "--plugins", "flag"}
 	addresses := func(l *loaded) string { return l.Listen + " " + l.Admin.Listen + " " + l.Plugins.Dir }
 
 	if got := addresses(mustLoad(t, "")); got != ":8080 127.0.0.1:8081 ./plugins" {
 		t.Errorf("defaults: %s", got)
 	}
-	if got := addresses(mustLoad(t, file)); got != ":1 :2 file" {
+	if got := addresses(mustLoad(t, file)); got != ":1 [::1]:2 file" {
 		t.Errorf("file over defaults: %s", got)
 	}
 	t.Setenv("MESH_LISTEN", ":3")
-	t.Setenv("MESH_ADMIN_LISTEN", ":4")
+	t.Setenv("MESH_ADMIN_LISTEN", "[::1]:4")
 	t.Setenv("MESH_PLUGINS_DIR", "variable")
-	if got := addresses(mustLoad(t, file)); got != ":3 :4 variable" {
+	if got := addresses(mustLoad(t, file)); got != ":3 [::1]:4 variable" {
 		t.Errorf("variables over file: %s", got)
 	}
 	l := mustLoad(t, file, flags...)
-	if got := addresses(l); got != ":5 :6 flag" {
+	if got := addresses(l); got != ":5 [::1]:6 flag" {
 		t.Errorf("flags over variables: %s", got)
 	}
 	if got := l.sources["admin.listen"]; got != "--admin" {

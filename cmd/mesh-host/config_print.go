@@ -73,6 +73,11 @@ func (l *loaded) print() string {
 func (l *loaded) printFields(b *strings.Builder, prefix string, fields []field) {
 	table := ""
 	for _, f := range fields {
+		if f.isTables() {
+			table = f.key
+			f.printTables(b, l.override(prefix+f.key))
+			continue
+		}
 		at := max(strings.LastIndexByte(f.key, '.'), 0)
 		if f.key[:at] != table {
 			table = f.key[:at]
@@ -111,10 +116,13 @@ func (l *loaded) printPlugin(b *strings.Builder, name string) {
 
 // text writes the field's value as TOML, masked if its name says so.
 func (f field) text() string {
-	if isSecret(lastPart(f.key)) {
+	value := reflect.Indirect(f.value)
+	if isSecret(lastPart(f.key)) && !value.IsZero() {
 		return quoteString(mask)
 	}
-	value := reflect.Indirect(f.value)
+	if f.isTables() {
+		return f.tablesText()
+	}
 	switch v := value.Interface().(type) {
 	case time.Duration:
 		return quoteString(durationText(v))

@@ -156,6 +156,22 @@ func TestPrintRoundTrips(t *testing.T) {
 			shutdown.grace = "1h1m1.5s"
 			[plugins]
 			dir = "C:\\plug\"ins"
+			[[channels]]
+			pattern = "/^a\\.\"b\"$/"
+			publish = true
+			history = 1
+			history_ttl = "1h"
+			slow_consumer = "disconnect"
+			[[channels]]
+			pattern = "b"
+			[[presence]]
+			pattern = "b"
+			ttl = 0
+			[[rooms]]
+			pattern = "c"
+			guard = "p.guard with spaces"
+			[metadata]
+			client_writable = ["*"]
 			[plugins.defaults]
 			order = -1
 			[plugins.a]
@@ -180,21 +196,27 @@ func TestPrintRoundTrips(t *testing.T) {
 
 func TestConfigPrintCommand(t *testing.T) {
 	t.Setenv("MESH_LIMITS_OUTBOX", "2MiB")
+	t.Setenv("MESH_ADMIN_TOKEN", "hidden-hidden-hidden")
+	t.Setenv("MESH_ROOMS", `[{"pattern": "a", "guard": "b.c"}, {"pattern": "d"}]`)
 	t.Setenv("MESH_HOST_SERVICE_HOST", "10.0.0.1")
-	path := writeFile(t, "listen = \":1\"\n[plugins.\"x\"]\n")
+	path := writeFile(t, "listen = \":1\"\n[plugins.\"x\"]\n[[channels]]\npattern = \"a\"\nhistory_ttl = 0\n")
 	var stdout, stderr bytes.Buffer
-	if code := run([]string{"config", "print", "--config", path, "--admin", ":2"}, &stdout, &stderr); code != 0 {
+	if code := run([]string{"config", "print", "--config", path, "--admin", ":2"}, strings.NewReader(""), &stdout, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
 	for _, line := range []string{
 		"# The effective configuration: flags, then MESH_ variables, then " + path + ", then defaults.\n\nlisten = \":1\"\n",
-		"\n[admin]\nlisten = \":2\" # --admin\n",
+		"\n[admin]\nlisten = \":2\" # --admin\ntoken = \"***\" # MESH_ADMIN_TOKEN\n",
+		"\n[[channels]]\npattern = \"a\"\n\n[[rooms]] # MESH_ROOMS\npattern = \"a\"\nguard = \"b.c\"\n\n[[rooms]] # MESH_ROOMS\npattern = \"d\"\n\n[plugins]\n",
 		"\noutbox = \"2MiB\" # MESH_LIMITS_OUTBOX\n",
 		"\n[plugins.x]\ndeadline = \"2s\"\n",
 	} {
 		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("printed is\n%s\nwithout %q", &stdout, line)
 		}
+	}
+	if strings.Contains(stdout.String(), "hidden") {
+		t.Errorf("the token shows in\n%s", &stdout)
 	}
 	if got := stderr.String(); got != "mesh-host: MESH_HOST_SERVICE_HOST sets nothing\n" {
 		t.Errorf("stderr is %q", got)

@@ -1,8 +1,9 @@
 // Command mesh-host answers WebSocket clients with sandboxed WebAssembly
 // plugins dropped into a folder.
 //
-// Exit codes: 0 a clean stop, 1 a failure, 2 a configuration or command line
-// that is refused before anything starts.
+// Exit codes: 0 a clean stop or a result, 1 a failure, 2 a configuration or
+// command line that is refused before anything starts, 3 a server that cannot
+// be reached.
 package main
 
 import (
@@ -15,19 +16,21 @@ import (
 )
 
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnreachable = 3
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main with its surroundings given, and the exit code returned.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	started := false
 	root := rootCommand()
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 
@@ -36,15 +39,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	var (
-		refused  *configError
-		reported reportedError
+		refused     *configError
+		usage       usageError
+		reported    reportedError
+		answered    *apiError
+		unreachable unreachableError
 	)
-	if !errors.As(err, &reported) {
+	switch {
+	case errors.As(err, &reported):
+	case errors.As(err, &answered):
+		fmt.Fprintln(stderr, answered)
+	default:
 		fmt.Fprintln(stderr, "mesh-host:", err)
 	}
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &unreachable):
+		return exitUnreachable
 	case !started:
 		fmt.Fprintf(stderr, "See %q.\n", command.CommandPath()+" --help")
 		return exitUsage
@@ -66,13 +78,14 @@ handlers in sandboxed WebAssembly plugins, *.wasm files in a folder, answer
 them. A plugin that changes is swapped without dropping a connection.`,
 		Example: `  mesh-host serve
   mesh-host serve --listen :9000 --plugins ./build/plugins
-  mesh-host config print`,
+  mesh-host config print
+  mesh-host api connections.list`,
 		Version:       buildInfo().version,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), apiCommand(), configCommand(), versionCommand())
 	return root
 }

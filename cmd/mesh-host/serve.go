@@ -25,8 +25,9 @@ func serveCommand() *cobra.Command {
 
 Each setting is taken from the first that has it: a flag, a variable, the file,
 the default. The variable of a key is MESH_ and the key in upper case with "_"
-for ".": MESH_LIMITS_MESSAGE_SIZE is limits.message_size. config.toml lists all
-keys; "mesh-host config print" shows what is in effect.
+for ".": MESH_LIMITS_MESSAGE_SIZE is limits.message_size. Lists of tables, such
+as [[channels]], are JSON there: MESH_CHANNELS='[{"pattern": "news"}]'.
+config.toml lists all keys; "mesh-host config print" shows what is in effect.
 
 When clients can connect, one line is printed on stdout:
   mesh-host ready listen=<addr> admin=<addr>
@@ -50,7 +51,7 @@ most shutdown.grace; a second signal ends the process at once.`,
 
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
-			if err := serve(ctx, l.Config, logger, c.OutOrStdout()); err != nil {
+			if err := serve(ctx, l.Config, logger, c.OutOrStdout(), host.WithReload(reloader(c.Flags()))); err != nil {
 				logger.Error("stopped", "error", err)
 				return reportedError{err}
 			}
@@ -80,8 +81,8 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 }
 
 // serve runs a server until ctx is done and says on stdout when it is ready.
-func serve(ctx context.Context, cfg host.Config, logger *slog.Logger, stdout io.Writer) error {
-	server, err := host.New(cfg, logger)
+func serve(ctx context.Context, cfg host.Config, logger *slog.Logger, stdout io.Writer, options ...host.Option) error {
+	server, err := host.New(cfg, logger, options...)
 	if err != nil {
 		return explain(err)
 	}

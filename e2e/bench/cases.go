@@ -85,7 +85,7 @@ func (b *bench) groups() (groups [][]*echoCase) {
 
 // echoes measures all cases, in rounds.
 func (b *bench) echoes(ctx context.Context) ([]*echoCase, error) {
-	servers, stop, err := b.startServers(ctx)
+	servers, stop, err := b.startServers(ctx, "", roleFloor, roleHost, roleUnchecked)
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +111,13 @@ func (b *bench) echo(ctx context.Context, to *server, c *echoCase) error {
 	if c.Shape.Together {
 		core = b.serverCore
 	}
-	found, err := measure(ctx, core, load{
+	warm := b.duration / 5
+	found, err := measure(ctx, core, generatorEcho, load{
 		Address: to.address, Server: to.pid(),
 		Command: c.contender.command, Beside: c.contender.beside,
 		Clients: c.Shape.Clients, Outstanding: c.Shape.Outstanding,
-		Warm: b.duration / 5, Duration: b.duration,
-	})
+		Warm: warm, Duration: b.duration,
+	}, warm+b.duration)
 	if err != nil {
 		return err
 	}
@@ -126,8 +127,9 @@ func (b *bench) echo(ctx context.Context, to *server, c *echoCase) error {
 	return nil
 }
 
-// startServers starts a server of every role on the server's core.
-func (b *bench) startServers(ctx context.Context) (servers map[string]*server, stop func(), err error) {
+// startServers starts a server of each role on the server's core; profile
+// begins the names of the profiles.
+func (b *bench) startServers(ctx context.Context, profile string, roles ...string) (servers map[string]*server, stop func(), err error) {
 	servers = make(map[string]*server)
 	stop = func() {
 		for role, s := range servers {
@@ -136,8 +138,8 @@ func (b *bench) startServers(ctx context.Context) (servers map[string]*server, s
 			}
 		}
 	}
-	for _, role := range []string{roleFloor, roleHost, roleUnchecked} {
-		s, err := startServer(b.serverCore, self(ctx, b.roleArgs(role)...))
+	for _, role := range roles {
+		s, err := startServer(b.serverCore, self(ctx, b.roleArgs(profile, role)...))
 		if err != nil {
 			stop()
 			return nil, nil, err

@@ -90,11 +90,14 @@ const (
 	handshakeAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
+func upgradeRequest(host string) string {
+	return "GET / HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshakeKey + "\r\n\r\n"
+}
+
 // upgrade makes the handshake and returns what has arrived after it.
 func upgrade(fd int, host string) (rest []byte, err error) {
-	ask := "GET / HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshakeKey + "\r\n\r\n"
-	if _, err := unix.Write(fd, []byte(ask)); err != nil {
+	if _, err := unix.Write(fd, []byte(upgradeRequest(host))); err != nil {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
 	answer := make([]byte, 4096)

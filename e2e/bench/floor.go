@@ -49,6 +49,15 @@ func (f *floor) serve() error {
 
 // echo answers every frame with its own text until the connection ends.
 func echo(conn net.Conn) {
+	transform(conn, func(out []byte) error {
+		_, err := conn.Write(out)
+		return err
+	})
+}
+
+// transform gives write a server's frames with the texts of those that have
+// arrived, read for read, until the connection or write fails.
+func transform(conn net.Conn, write func([]byte) error) {
 	in, out := make([]byte, floorBuffer), make([]byte, 0, floorBuffer)
 	for kept := 0; ; {
 		n, err := conn.Read(in[kept:])
@@ -74,7 +83,7 @@ func echo(conn net.Conn) {
 		if len(out) == 0 {
 			continue
 		}
-		if _, err := conn.Write(out); err != nil {
+		if err := write(out); err != nil {
 			return
 		}
 	}

@@ -23,6 +23,11 @@ func serveHost(ctx context.Context, folder string, checked bool, log *slog.Logge
 	config.Listen, config.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	config.Plugins.Dir = filepath.Join(folder, pluginFolder)
 	config.Plugins.CacheDir = filepath.Join(folder, cacheFolder)
+	config.Channels = []host.ChannelConfig{
+		{Pattern: plainChannel, Publish: true},
+		{Pattern: keptChannel, Publish: true, History: 100},
+	}
+	config.Presence = []host.PresenceConfig{{Pattern: presenceRoom}}
 	options := []host.Option{host.WithCommand(command.Command{
 		Name: nativeCommand,
 		Handler: command.HandlerFunc(func(_ context.Context, c *command.Call) error {

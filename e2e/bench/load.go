@@ -25,12 +25,13 @@ type load struct {
 
 // sample is what one measurement finds.
 type sample struct {
-	// Rate is in echoes a second; the latencies include the generator's own
+	// Rate is in echoes, or deliveries, a second; the latencies include the generator's own
 	// queue. All durations are in nanoseconds.
 	Rate float64       `json:"rate"`
 	P50  time.Duration `json:"p50"`
 	P99  time.Duration `json:"p99"`
-	// CPU is the server's time for one echo, Busy the generator's share of its
+	P999 time.Duration `json:"p999"`
+	// CPU is the server's time for one of them, Busy the generator's share of its
 	// core: near 1 the generator may be the limit.
 	CPU  time.Duration `json:"cpu"`
 	Busy float64       `json:"busy"`
@@ -65,7 +66,7 @@ func (l load) run() (s sample, err error) {
 	served, own = cpuTime(l.Server)-served, ownTime()-own
 	return sample{
 		Rate: float64(f.answered) / took.Seconds(),
-		P50:  f.latencies.quantile(0.5), P99: f.latencies.quantile(0.99),
+		P50:  f.latencies.quantile(0.5), P99: f.latencies.quantile(0.99), P999: f.latencies.quantile(0.999),
 		CPU:  served / time.Duration(max(f.answered, 1)),
 		Busy: own.Seconds() / took.Seconds(),
 	}, nil

@@ -25,9 +25,17 @@ const (
 	caseSpin   = "spin"
 	caseMemory = "memory"
 	caseGuest  = "guest"
+	caseFan    = "fan"
 )
 
-var allCases = []string{caseEcho, caseSpin, caseMemory, caseGuest}
+var allCases = []string{caseEcho, caseSpin, caseFan, caseMemory, caseGuest}
+
+// The kinds of load generators, which are roles of this program.
+const (
+	generatorEcho  = "load"
+	generatorFan   = "fan"
+	generatorChurn = "churn"
+)
 
 // bench is one run.
 type bench struct {
@@ -60,8 +68,12 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	if len(args) > 0 {
 		switch args[0] {
-		case "load":
+		case generatorEcho:
 			return serveLoad(in, out)
+		case generatorFan:
+			return serveFan(in, out)
+		case generatorChurn:
+			return serveChurn(in, out)
 		case "serve":
 			return serve(args[1:], in, out, errs)
 		}
@@ -150,6 +162,11 @@ func (b *bench) run(ctx context.Context) (r *report, err error) {
 	start, busy, own := time.Now(), busyTime(), childrenTime()
 	if b.wants(caseEcho) {
 		if r.Echo, err = b.echoes(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if b.wants(caseFan) {
+		if r.Fan, err = b.fans(ctx); err != nil {
 			return nil, err
 		}
 	}

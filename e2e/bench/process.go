@@ -64,16 +64,17 @@ func self(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// measure runs a load on a core.
-func measure(ctx context.Context, core int, l load) (s sample, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Warm+l.Duration+time.Minute)
+// measure runs a load in a generator of a kind, on a core, which takes about so
+// long.
+func measure(ctx context.Context, core int, kind string, l any, about time.Duration) (s sample, err error) {
+	ctx, cancel := context.WithTimeout(ctx, about+time.Minute)
 	defer cancel()
 	spec, err := json.Marshal(l)
 	if err != nil {
 		return s, err
 	}
 	var out strings.Builder
-	cmd := self(ctx, "load")
+	cmd := self(ctx, kind)
 	cmd.Stdin, cmd.Stdout = strings.NewReader(string(spec)), &out
 	if err := startOn(core, cmd); err != nil {
 		return s, err

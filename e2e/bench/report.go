@@ -20,6 +20,7 @@ type report struct {
 	// machine, kept busy meanwhile.
 	Others float64      `json:"others"`
 	Echo   []*echoCase  `json:"echo,omitempty"`
+	Fan    []*fanCase   `json:"fan,omitempty"`
 	Memory *memoryCase  `json:"memory,omitempty"`
 	Guest  []*guestCase `json:"guest,omitempty"`
 }
@@ -34,10 +35,10 @@ func median[N int64 | float64 | time.Duration](values []N) N {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// medianOf returns the median of something about a case's samples.
-func medianOf[N int64 | float64 | time.Duration](c *echoCase, of func(sample) N) N {
-	values := make([]N, 0, len(c.Samples))
-	for _, s := range c.Samples {
+// medianOf returns the median of something about samples.
+func medianOf[N int64 | float64 | time.Duration](samples []sample, of func(sample) N) N {
+	values := make([]N, 0, len(samples))
+	for _, s := range samples {
 		values = append(values, of(s))
 	}
 	return median(values)
@@ -62,9 +63,14 @@ func (r *report) ratio(name, to string, s shape) float64 {
 	if a == nil || b == nil {
 		return 0
 	}
+	return ratioOf(a.Samples, b.Samples)
+}
+
+// ratioOf returns the median of the ratios of two series of samples.
+func ratioOf(a, b []sample) float64 {
 	var ratios []float64
-	for i := range min(len(a.Samples), len(b.Samples)) {
-		ratios = append(ratios, a.Samples[i].Rate/b.Samples[i].Rate)
+	for i := range min(len(a), len(b)) {
+		ratios = append(ratios, a[i].Rate/b[i].Rate)
 	}
 	return median(ratios)
 }
@@ -76,7 +82,7 @@ func (r *report) table() string {
 		float64(r.Machine.Memory)/(1<<30), r.Machine.Kernel, r.Machine.Go, r.Date.Format("2006-01-02 15:04"))
 	fmt.Fprintf(&b, "Medians of %d rounds, %s for each echo measurement. Load average before: %.2f; other processes kept %.2f cores busy meanwhile.\n",
 		r.Rounds, r.Duration, r.Machine.Load, r.Others)
-	for _, part := range []func() string{r.echoTable, r.memoryTable, r.guestTable, r.aimTable} {
+	for _, part := range []func() string{r.echoTable, r.fanTable, r.memoryTable, r.guestTable, r.aimTable} {
 		if text := part(); text != "" {
 			fmt.Fprintf(&b, "\n%s", text)
 		}
@@ -92,11 +98,11 @@ func (r *report) echoTable() string {
 	for _, c := range r.Echo {
 		rows = append(rows, []string{
 			c.Shape.String(), c.Contender,
-			thousands(medianOf(c, rate)),
-			short(medianOf(c, func(s sample) time.Duration { return s.P50 })),
-			short(medianOf(c, func(s sample) time.Duration { return s.P99 })),
-			short(medianOf(c, func(s sample) time.Duration { return s.CPU })),
-			fmt.Sprintf("%.0f%%", 100*medianOf(c, func(s sample) float64 { return s.Busy })),
+			thousands(medianOf(c.Samples, rate)),
+			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P50 })),
+			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P99 })),
+			short(medianOf(c.Samples, func(s sample) time.Duration { return s.CPU })),
+			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, func(s sample) float64 { return s.Busy })),
 			fraction(r.ratio(c.Contender, nativeEcho, c.Shape)),
 			fraction(r.ratio(c.Contender, floorEcho, c.Shape)),
 		})

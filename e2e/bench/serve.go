@@ -23,12 +23,13 @@ const (
 	roleFloor     = "floor"
 	roleHost      = "host"
 	roleUnchecked = "unchecked" // the host without deadline checks in its plugins
+	roleFanFloor  = "fan-floor"
 )
 
-func (b *bench) roleArgs(role string) []string {
+func (b *bench) roleArgs(profile, role string) []string {
 	args := []string{"serve", "-folder", b.folder}
 	if b.profile != "" {
-		args = append(args, "-profile", filepath.Join(b.profile, role+".pprof"))
+		args = append(args, "-profile", filepath.Join(b.profile, profile+role+".pprof"))
 	}
 	return append(args, role)
 }
@@ -83,6 +84,8 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	switch flags.Arg(0) {
 	case roleFloor:
 		return serveFloor(ctx, ready)
+	case roleFanFloor:
+		return serveFanFloor(ctx, ready)
 	case roleHost:
 		return serveHost(ctx, *folder, true, log, ready)
 	case roleUnchecked:

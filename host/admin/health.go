@@ -1,5 +1,5 @@
-// Package admin is the operators' side of a server: health, readiness and
-// metrics.
+// Package admin is the operators' side of a server: health, readiness, metrics
+// and the API, which is a door to the operations of package operation.
 package admin
 
 import (

@@ -1,7 +1,3 @@
-// Package backplane is what the engine needs of the store that all nodes
-// share: one small interface per feature, each method one atomic change. The
-// folders below hold the implementations and the contract that all of them
-// pass.
 package backplane
 
 import (
@@ -19,8 +15,6 @@ var (
 	ErrNotInteger = errors.New("backplane: value is not a 64-bit integer")
 	// ErrOverflow reports an increment that would leave 64 bits.
 	ErrOverflow = errors.New("backplane: value would leave 64 bits")
-	// ErrUnavailable reports that the store cannot be reached.
-	ErrUnavailable = errors.New("backplane: unavailable")
 )
 
 // EntryOverhead is what an entry counts towards its namespace's usage beside
@@ -41,9 +35,10 @@ type Write struct {
 
 // KV keeps values under keys, in namespaces that know nothing of each other.
 // Keys and values are any bytes. Where a nil value stands for none, an empty
-// one is a value; Set takes nil for empty. Every method is one atomic change, safe for concurrent use from
-// every node, and fails without effect where ctx is done when it begins. What
-// is passed in is not kept, and what is returned must not be changed.
+// one is a value; Set takes nil for empty. Every method is one atomic change,
+// safe for concurrent use from every node, and fails without effect where ctx
+// is done when it begins. What is passed in is not kept, and what is returned
+// must not be changed.
 //
 // A namespace's usage is the sum over its entries of the bytes of key and
 // value and EntryOverhead; an entry that has expired may count for a while,

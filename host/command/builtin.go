@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 
+	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -10,15 +11,18 @@ import (
 // commands: clients measure with it.
 const NameNoop = protocol.MeshPrefix + "noop"
 
-var truth = []byte("true")
+var (
+	truth   = []byte("true")
+	falsity = []byte("false")
+)
 
-// builtins are the server's own commands, by name without prefix.
+// builtins are the server's own commands that need nothing, by name without
+// prefix.
 func builtins() map[string]*Command {
 	return map[string]*Command{
 		"noop": {Name: NameNoop, Concurrent: true, Handler: HandlerFunc(noop)},
 		"get-my-connection-metadata": {
-			Name:    protocol.MeshPrefix + "get-my-connection-metadata",
-			Handler: HandlerFunc(getMyConnectionMetadata),
+			Name: protocol.MeshPrefix + "get-my-connection-metadata", Handler: HandlerFunc(getMyConnectionMetadata),
 		},
 	}
 }
@@ -28,17 +32,51 @@ func noop(_ context.Context, c *Call) error {
 	return nil
 }
 
-func getMyConnectionMetadata(_ context.Context, c *Call) error {
-	reply := append([]byte(nil), `{"metadata":`...)
-	if metadata := c.Session.Metadata(); metadata != nil {
-		reply = append(reply, metadata...)
+// Builtins say how the built-in commands behave.
+type Builtins struct {
+	// Writable are the keys of its metadata that a client may write, "*" for
+	// all.
+	Writable []string
+	// MetadataGuard names a guard that may let a client read the metadata of
+	// connections that it shares no room with, "<plugin>.<guard>".
+	MetadataGuard string
+}
+
+// realtime are the built-in commands that work on an engine.
+type realtime struct {
+	engine  *engine.Engine
+	options Builtins
+}
+
+// Bind adds the built-in commands that work on an engine. It must be called
+// before the router is used.
+func (r *Router) Bind(e *engine.Engine, o Builtins) {
+	b := &realtime{engine: e, options: o}
+	for name, serve := range map[string]HandlerFunc{
+		"subscribe-channel":          b.subscribeChannel,
+		"unsubscribe-channel":        b.unsubscribeChannel,
+		"publish-channel":            b.publishChannel,
+		"get-channel-history":        b.getChannelHistory,
+		"join-room":                  b.joinRoom,
+		"leave-room":                 b.leaveRoom,
+		"subscribe-presence":         b.subscribePresence,
+		"unsubscribe-presence":       b.unsubscribePresence,
+		"get-presence-state":         b.getPresenceState,
+		"publish-presence-state":     b.publishPresenceState,
+		"clear-presence-state":       b.clearPresenceState,
+		"get-room-metadata":          b.getRoomMetadata,
+		"get-connection-metadata":    b.getConnectionMetadata,
+		"set-my-connection-metadata": b.setMyConnectionMetadata,
+	} {
+		r.builtins[name] = &Command{Name: protocol.MeshPrefix + name, Handler: serve}
+	}
+}
+
+func (c *Call) replyBool(v bool) error {
+	if v {
+		c.Reply(truth)
 	} else {
-		reply = append(reply, "null"...)
+		c.Reply(falsity)
 	}
-	if user := c.Session.User(); user != "" {
-		reply = append(reply, `,"user":`...)
-		reply = protocol.AppendString(reply, user)
-	}
-	c.Reply(append(reply, '}'))
 	return nil
 }

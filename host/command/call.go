@@ -26,6 +26,8 @@ type Call struct {
 	// Locals is a JSON object that middleware has set, nil where none has.
 	Locals []byte
 
+	table   *Table
+	after   []func()
 	replied bool
 	reply   []byte
 	payload []byte // owned copy behind Payload once middleware replaced it
@@ -54,7 +56,8 @@ func (c *Call) Release() {
 	if cap(payload) > maxKept {
 		payload = nil
 	}
-	*c = Call{reply: reply[:0], payload: payload[:0]}
+	clear(c.after)
+	*c = Call{reply: reply[:0], payload: payload[:0], after: c.after[:0]}
 	calls.Put(c)
 }
 
@@ -86,6 +89,18 @@ func (c *Call) SetPayload(body []byte) {
 // AddLocals merges a JSON object over the locals, shallowly.
 func (c *Call) AddLocals(object []byte) {
 	c.Locals = protocol.Merge(c.Locals, object, false)
+}
+
+// AfterReply has fn called once the reply is in the session's outbox, or there
+// is none to come. fn must not block.
+func (c *Call) AfterReply(fn func()) { c.after = append(c.after, fn) }
+
+// Replied runs what waits for the reply. Whoever runs a command calls it once
+// the reply is in the session's outbox.
+func (c *Call) Replied() {
+	for _, fn := range c.after {
+		fn()
+	}
 }
 
 // Yield tells the caller's session to read on elsewhere; see Yielder.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -20,14 +22,21 @@ type Router struct {
 	native   map[string]*Command
 	builtins map[string]*Command
 	required []string
+	exposed  exposure.Set
+	hooks    chan struct{} // holds a value for each that runs
 	log      *slog.Logger
 }
 
-// NewRouter makes a router with the built-in commands and an empty table.
-// native are commands of the program that embeds the server; a plugin's
+var (
+	_ engine.Rules    = (*Router)(nil)
+	_ engine.Observer = (*Router)(nil)
+)
+
+// NewRouter makes a router with an empty table; Bind gives it the built-in
+// commands that need an engine. native are commands of the program that embeds the server; a plugin's
 // command of the same name is hidden by one.
 func NewRouter(log *slog.Logger, native ...Command) *Router {
-	r := &Router{native: make(map[string]*Command), builtins: builtins(), log: log}
+	r := &Router{native: make(map[string]*Command), builtins: builtins(), hooks: make(chan struct{}, parallelHooks), log: log}
 	for i := range native {
 		r.native[native[i].Name] = &native[i]
 	}
@@ -49,8 +58,26 @@ func (r *Router) Require(plugins []string) {
 // until its last run has ended.
 func (r *Router) Swap(t *Table) {
 	t.missing = t.Missing(r.required)
+	t.exposed = exposure.NewIndex(r.exposed.With(t.Exposures))
 	r.table.Swap(t).Release()
 }
+
+// Expose sets what the operator exposes, ahead of what plugins do. It must be
+// called before the router is used.
+func (r *Router) Expose(set exposure.Set) {
+	r.exposed = set
+	current := r.table.Load()
+	current.exposed = exposure.NewIndex(set.With(current.Exposures))
+}
+
+// Channel implements engine.Rules.
+func (r *Router) Channel(name string) *exposure.Channel { return r.table.Load().exposed.Channel(name) }
+
+// Tracked implements engine.Rules.
+func (r *Router) Tracked(room string) *exposure.Presence { return r.table.Load().exposed.Tracked(room) }
+
+// Exposed implements engine.Rules.
+func (r *Router) Exposed() exposure.Set { return r.table.Load().exposed.Set }
 
 // Acquire returns the current table; the caller must Release it.
 func (r *Router) Acquire() *Table {
@@ -88,6 +115,7 @@ func (r *Router) Run(ctx context.Context, t *Table, c *Command, call *Call) *pro
 	if t.missing != "" && !strings.HasPrefix(c.Name, protocol.MeshPrefix) {
 		return protocol.PluginFailed(t.missing)
 	}
+	call.table = t
 	err := run(ctx, t.Middleware, call)
 	if err == nil && !call.replied {
 		err = run(ctx, c.Middleware, call)

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
 )
 
@@ -46,14 +48,27 @@ type Observer interface {
 	Disconnected(ctx context.Context, s *hub.Session, cause hub.Cause)
 }
 
+// RoomObserver learns of rooms that are joined and left, like an Observer.
+type RoomObserver interface {
+	RoomChanged(ctx context.Context, e engine.RoomEvent)
+}
+
 // Entries is what a table is made of; the slices are in the order of running.
 type Entries struct {
 	Commands       []Command
 	Middleware     []Handler
 	Authenticators []Authenticator
 	Observers      []Observer
+	RoomObservers  []RoomObserver
 	// Authenticating names the plugins behind Authenticators.
 	Authenticating map[string]bool
+	// Guards are the plugins' guards, by "<plugin>.<guard>".
+	Guards map[string]Guard
+	// Exposures are those of the plugins.
+	Exposures exposure.Set
+	// MetadataGuards name the guards that may let a client read the metadata
+	// of connections that it shares no room with; one that allows suffices.
+	MetadataGuards []string
 }
 
 // Missing returns the first of the required plugins that is not loaded or does
@@ -75,6 +90,7 @@ type Table struct {
 	Entries
 	commands map[string]*Command
 	missing  string // a required plugin that is not in it; see Router.Require
+	exposed  *exposure.Index
 	refs     atomic.Int64
 	release  func()
 }
@@ -86,6 +102,7 @@ func NewTable(e Entries, release func()) *Table {
 	for i := range e.Commands {
 		t.commands[e.Commands[i].Name] = &e.Commands[i]
 	}
+	t.exposed = exposure.NewIndex(e.Exposures)
 	t.refs.Store(1)
 	return t
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // crowd connects n clients and returns their ids beside them.
-func crowd(tb testing.TB, h *hub.Hub, n int) (clients []client, ids []string) {
+func crowd(tb testing.TB, e fixture, n int) (clients []client, ids []string) {
 	tb.Helper()
 	for range n {
-		c := connect(tb, h, hub.Info{})
+		c := e.connect(tb, hub.Info{})
 		clients, ids = append(clients, c), append(ids, c.ID())
 	}
 	return clients, ids
@@ -41,8 +41,8 @@ func wantReceivers(t *testing.T, clients []client, text string, receivers ...int
 func TestSendTo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, h := newEngine(engine.Limits{})
-		clients, ids := crowd(t, h, 40)
+		e, _ := newEngine(engine.Limits{})
+		clients, ids := crowd(t, e, 40)
 		for _, c := range []struct {
 			name        string
 			to, exclude []string
@@ -57,7 +57,7 @@ func TestSendTo(t *testing.T) {
 			{"excluded, a long list", ids, slices.Concat(ids[:38], ids[:38]), []int{38, 39}},
 			{"all excluded", ids[:2], ids[:2], nil},
 		} {
-			sent, err := e.SendTo(c.to, c.exclude, "news", []byte(`{"n":1}`))
+			sent, err := e.send(c.to, c.exclude, "news", []byte(`{"n":1}`))
 			if err != nil || sent != len(c.receivers) {
 				t.Errorf("%s: sent %d (%v), want %d", c.name, sent, err, len(c.receivers))
 			}
@@ -69,13 +69,13 @@ func TestSendTo(t *testing.T) {
 func TestBroadcast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, h := newEngine(engine.Limits{})
-		clients, ids := crowd(t, h, 5)
-		if sent, err := e.Broadcast(nil, "news", nil); err != nil || sent != 5 {
+		e, _ := newEngine(engine.Limits{})
+		clients, ids := crowd(t, e, 5)
+		if sent, err := e.broadcast(nil, "news", nil); err != nil || sent != 5 {
 			t.Errorf("sent %d (%v)", sent, err)
 		}
 		wantReceivers(t, clients, `{"command":"news","payload":null}`, 0, 1, 2, 3, 4)
-		if sent, err := e.Broadcast([]string{ids[0], ids[4], "unknown"}, "news", []byte(` "x" `)); err != nil || sent != 3 {
+		if sent, err := e.broadcast([]string{ids[0], ids[4], "unknown"}, "news", []byte(` "x" `)); err != nil || sent != 3 {
 			t.Errorf("sent %d (%v)", sent, err)
 		}
 		wantReceivers(t, clients, `{"command":"news","payload": "x" }`, 1, 2, 3)
@@ -85,10 +85,10 @@ func TestBroadcast(t *testing.T) {
 func TestSentCountsWhoTookIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, h := newEngine(engine.Limits{})
-		clients, ids := crowd(t, h, 3)
+		e, _ := newEngine(engine.Limits{})
+		clients, ids := crowd(t, e, 3)
 		clients[1].Close(hub.Cause{Code: abi.CloseKicked})
-		if sent, err := e.SendTo(ids, nil, "news", nil); err != nil || sent != 2 {
+		if sent, err := e.send(ids, nil, "news", nil); err != nil || sent != 2 {
 			t.Errorf("sent %d (%v), want 2: one is closing", sent, err)
 		}
 	})
@@ -96,8 +96,8 @@ func TestSentCountsWhoTookIt(t *testing.T) {
 
 func TestPushIsChecked(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{ReplySize: 100, Receivers: 3})
-	c := connect(t, h, hub.Info{})
+	e, _ := newEngine(engine.Limits{ReplySize: 100, Receivers: 3})
+	c := e.connect(t, hub.Info{})
 	ok := []byte(`1`)
 	four := []string{"a", "b", "c", "d"}
 	for _, bad := range []struct {
@@ -121,23 +121,23 @@ func TestPushIsChecked(t *testing.T) {
 		{"large payload", "a", []byte(`"` + strings.Repeat("x", 99) + `"`), nil, abi.CodeTooLarge},
 		{"long exclusion", "a", ok, four, abi.CodePayload},
 	} {
-		if _, err := e.SendTo([]string{c.ID()}, bad.exclude, bad.command, bad.payload); err == nil {
+		if _, err := e.send([]string{c.ID()}, bad.exclude, bad.command, bad.payload); err == nil {
 			t.Errorf("send: %s is accepted", bad.name)
 		} else {
 			wantError(t, err, bad.code)
 		}
-		if _, err := e.Broadcast(bad.exclude, bad.command, bad.payload); err == nil {
+		if _, err := e.broadcast(bad.exclude, bad.command, bad.payload); err == nil {
 			t.Errorf("broadcast: %s is accepted", bad.name)
 		} else {
 			wantError(t, err, bad.code)
 		}
 	}
-	_, err := e.SendTo(four, nil, "a", ok)
+	_, err := e.send(four, nil, "a", ok)
 	wantError(t, err, abi.CodePayload)
 	if got := c.wire.Frames(); got != nil {
 		t.Errorf("something was sent: %v", got)
 	}
-	if _, err := e.SendTo(four[:3], four[:3], "a", []byte(`"`+strings.Repeat("x", 98)+`"`)); err != nil {
+	if _, err := e.send(four[:3], four[:3], "a", []byte(`"`+strings.Repeat("x", 98)+`"`)); err != nil {
 		t.Errorf("at the limits: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestPushIsChecked(t *testing.T) {
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, h := newEngine(engine.Limits{})
+		e, _ := newEngine(engine.Limits{})
 		for _, c := range []struct {
 			code   int64
 			reason string
@@ -161,8 +161,8 @@ func TestDisconnect(t *testing.T) {
 			{4000, strings.Repeat("ä", 61), hub.Cause{Code: 4000, Reason: strings.Repeat("ä", 61)}},
 			{4999, "", hub.Cause{Code: 4999}},
 		} {
-			client := connect(t, h, hub.Info{})
-			there, err := e.Disconnect(client.ID(), c.code, c.reason)
+			client := e.connect(t, hub.Info{})
+			there, err := e.disconnect(client.ID(), c.code, c.reason)
 			if !there || err != nil {
 				t.Errorf("%d: %v, %v", c.code, there, err)
 			}
@@ -172,7 +172,7 @@ func TestDisconnect(t *testing.T) {
 				t.Errorf("%d: got %v", c.code, frames)
 			}
 		}
-		if there, err := e.Disconnect("unknown", 0, ""); there || err != nil {
+		if there, err := e.disconnect("unknown", 0, ""); there || err != nil {
 			t.Errorf("unknown connection: %v, %v", there, err)
 		}
 	})
@@ -180,14 +180,14 @@ func TestDisconnect(t *testing.T) {
 
 func TestDisconnectIsChecked(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
-	client := connect(t, h, hub.Info{})
+	e, _ := newEngine(engine.Limits{})
+	client := e.connect(t, hub.Info{})
 	for _, code := range []int64{-1, 1, 999, 1002, 1003, 1004, 1005, 1006, 1007, 1009, 1010, 1015, 3000, 3999, 5000, 1<<32 + 1000, 1<<16 + 4003} {
-		_, err := e.Disconnect(client.ID(), code, "")
+		_, err := e.disconnect(client.ID(), code, "")
 		wantError(t, err, abi.CodePayload)
 	}
 	for _, reason := range []string{strings.Repeat("x", 124), strings.Repeat("ä", 62), "\xff"} {
-		_, err := e.Disconnect(client.ID(), 0, reason)
+		_, err := e.disconnect(client.ID(), 0, reason)
 		wantError(t, err, abi.CodePayload)
 	}
 	if client.Closing() != nil {
@@ -198,8 +198,9 @@ func TestDisconnectIsChecked(t *testing.T) {
 // discard is a socket that takes everything.
 type discard struct{}
 
-func (discard) Write([]byte) error { return nil }
-func (discard) Close() error       { return nil }
+func (discard) Write([][]byte) error                { return nil }
+func (discard) TryWrite([][]byte) ([][]byte, error) { return nil, nil }
+func (discard) Close() error                        { return nil }
 
 func BenchmarkBroadcast(b *testing.B) {
 	for _, n := range []int{1, 1000} {
@@ -216,7 +217,7 @@ func BenchmarkBroadcast(b *testing.B) {
 			payload := []byte(`{"text":"` + strings.Repeat("x", 100) + `"}`)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := e.Broadcast(nil, "news", payload); err != nil {
+				if _, err := e.broadcast(nil, "news", payload); err != nil {
 					b.Fatal(err)
 				}
 			}

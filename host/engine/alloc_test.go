@@ -11,13 +11,19 @@ import (
 
 // The race detector makes pools forget on purpose.
 
-func TestSendToFewAllocatesNothing(t *testing.T) {
-	e, h := newEngine(engine.Limits{})
-	ids := []string{"unknown", connect(t, h, hub.Info{}).ID()}
-	exclude := []string{ids[1]}
+func TestReceiversCostNoAllocation(t *testing.T) {
+	e, _ := newEngine(engine.Limits{})
 	payload := []byte(`{"text":"hello"}`)
-	n := testing.AllocsPerRun(100, func() { _, _ = e.SendTo(ids, exclude, "news", payload) })
-	if n != 0 {
-		t.Errorf("SendTo allocates %v times", n)
+	ids := []string{"unknown", e.connect(t, hub.Info{}).ID()}
+	cost := func() float64 {
+		exclude := ids[:1]
+		return testing.AllocsPerRun(100, func() { _, _ = e.send(ids, exclude, "news", payload) })
+	}
+	one := cost()
+	for range 10 {
+		ids = append(ids, e.connect(t, hub.Info{}).ID())
+	}
+	if many := cost(); many > one || one > 4 {
+		t.Errorf("SendTo allocates %v times for one and %v times for eleven", one, many)
 	}
 }

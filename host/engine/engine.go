@@ -1,52 +1,40 @@
-// Package engine is what the server can do for plugins and operators: reach
-// connections, keep their metadata, keep values. It gives the operations of
-// abi/operations.json their meaning, save those that only the plugin manager
-// knows.
+// Package engine is what the server can do: rooms, presence, channels,
+// metadata, addressing, the plugins' key-value store. It stands between the
+// node's sessions (package hub) and what all nodes share (package backplane),
+// and gives the operations of abi/operations.json their meaning, save those
+// that only the plugin manager knows. Whether a client may do something is
+// asked before, in package command.
 package engine
 
 import (
+	"context"
+	"log/slog"
+	"sync"
+
 	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
 )
 
-// The defaults of Limits.
-const (
-	DefaultMetadataSize = 64 << 10
-	DefaultReplySize    = 4 << 20
-	DefaultReceivers    = 10_000
-	DefaultKVSize       = 16 << 20
-)
-
-// Limits bound what an Engine accepts. A zero value is the default.
-type Limits struct {
-	// MetadataSize is the most bytes of a connection's metadata
-	// (limits.metadata_size).
-	MetadataSize int
-	// ReplySize is the most bytes of a push's payload (limits.reply_size).
-	ReplySize int
-	// Receivers is the most ids in a list of receivers or of exclusions.
-	Receivers int
-	// KVSize returns the most bytes that a plugin's store may hold
-	// (plugins.<name>.kv_size), counted as package backplane counts them; 0
-	// allows none. It must be safe for concurrent use; nil is DefaultKVSize for
-	// every plugin.
-	KVSize func(plugin string) int64
+// Rules say what names mean; they may change at any time.
+type Rules interface {
+	// Channel returns the exposure of a channel, nil where it is closed.
+	Channel(name string) *exposure.Channel
+	// Tracked returns the exposure of a room's presence, nil where it is not
+	// tracked.
+	Tracked(room string) *exposure.Presence
+	// Exposed returns all exposures, in the order in which they are tried.
+	Exposed() exposure.Set
 }
 
-func (l Limits) withDefaults() Limits {
-	if l.MetadataSize == 0 {
-		l.MetadataSize = DefaultMetadataSize
-	}
-	if l.ReplySize == 0 {
-		l.ReplySize = DefaultReplySize
-	}
-	if l.Receivers == 0 {
-		l.Receivers = DefaultReceivers
-	}
-	if l.KVSize == nil {
-		l.KVSize = func(string) int64 { return DefaultKVSize }
-	}
-	return l
+// Options are what an Engine is made with. All but Limits must be set.
+type Options struct {
+	Hub      *hub.Hub
+	Node     backplane.Node
+	Rules    Rules
+	Observer Observer
+	Log      *slog.Logger
+	Limits   Limits
 }
 
 // Engine is safe for concurrent use. The errors of its methods are
@@ -54,12 +42,36 @@ func (l Limits) withDefaults() Limits {
 // do, unless the backplane fails in a way it does not announce. What is passed
 // in is not kept, and what is returned must not be changed.
 type Engine struct {
-	hub    *hub.Hub
-	kv     backplane.KV
-	limits Limits
+	hub      *hub.Hub
+	node     backplane.Node
+	rules    Rules
+	log      *slog.Logger
+	limits   Limits
+	clients  clients
+	interest interest
+	events   events
+	lapses   lapses
+	tasks    sync.WaitGroup // what ends a subscription beside a change
 }
 
-// New makes an engine over a node's sessions and a store.
-func New(h *hub.Hub, kv backplane.KV, limits Limits) *Engine {
-	return &Engine{hub: h, kv: kv, limits: limits.withDefaults()}
+// New makes an engine and attaches it to its node's backplane. The caller must
+// Run it.
+func New(o Options) *Engine {
+	e := &Engine{
+		hub: o.Hub, node: o.Node, rules: o.Rules, log: o.Log, limits: o.Limits.withDefaults(),
+	}
+	e.clients.init()
+	e.interest.init(o.Node.Bus())
+	e.events.init(o.Observer, e.limits.Hooks)
+	e.lapses.init()
+	o.Node.Attach(receiver{e})
+	return e
+}
+
+// Run ends presence that has outlived its TTL, until ctx is done, and returns
+// once everything that the engine has started has ended.
+func (e *Engine) Run(ctx context.Context) {
+	e.watchPresence(ctx)
+	e.events.wait()
+	e.tasks.Wait()
 }

@@ -40,6 +40,12 @@ func checkJSON(field string, text []byte) error {
 // storeError says what a failure of the store means to the caller.
 func storeError(operation string, err error) error {
 	switch {
+	case errors.Is(err, backplane.ErrNotFound):
+		return noConnection()
+	case errors.Is(err, backplane.ErrCursor):
+		return payloadError("cursor", "must be one that the list before has ended with")
+	case errors.Is(err, backplane.ErrCursor):
+		return payloadError("cursor", "is none that a page ended with")
 	case errors.Is(err, backplane.ErrUnavailable):
 		return protocol.NewError(abi.CodeUnavailable, "Backplane unavailable")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -32,7 +32,7 @@ func (s Store) Get(ctx context.Context, key string) (json.RawMessage, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	value, err := s.engine.kv.Get(ctx, s.plugin, key)
+	value, err := s.engine.node.KV().Get(ctx, s.plugin, key)
 	if err != nil {
 		return nil, s.failed(abi.OpKVGet, err)
 	}
@@ -49,7 +49,7 @@ func (s Store) Set(ctx context.Context, key string, value json.RawMessage, ttl t
 	if err := checkJSON("value", value); err != nil {
 		return err
 	}
-	if err := s.engine.kv.Set(ctx, s.plugin, key, value, w); err != nil {
+	if err := s.engine.node.KV().Set(ctx, s.plugin, key, value, w); err != nil {
 		return s.failed(abi.OpKVSet, err)
 	}
 	return nil
@@ -60,7 +60,7 @@ func (s Store) Delete(ctx context.Context, key string) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
-	deleted, err := s.engine.kv.Delete(ctx, s.plugin, key)
+	deleted, err := s.engine.node.KV().Delete(ctx, s.plugin, key)
 	if err != nil {
 		return false, s.failed(abi.OpKVDelete, err)
 	}
@@ -76,7 +76,7 @@ func (s Store) Increment(ctx context.Context, key string, by int64, ttl time.Dur
 	if err != nil {
 		return 0, err
 	}
-	sum, err := s.engine.kv.Increment(ctx, s.plugin, key, by, w)
+	sum, err := s.engine.node.KV().Increment(ctx, s.plugin, key, by, w)
 	if err != nil {
 		return 0, s.failed(abi.OpKVIncrement, err)
 	}
@@ -96,7 +96,7 @@ func (s Store) CompareAndSet(ctx context.Context, key string, expected, value js
 			return false, nil, err
 		}
 	}
-	swapped, current, err = s.engine.kv.CompareAndSet(ctx, s.plugin, key, expected, value, w)
+	swapped, current, err = s.engine.node.KV().CompareAndSet(ctx, s.plugin, key, expected, value, w)
 	if err != nil {
 		return false, nil, s.failed(abi.OpKVCompareAndSet, err)
 	}

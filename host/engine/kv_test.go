@@ -13,7 +13,6 @@ import (
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/engine"
-	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -138,13 +137,20 @@ func TestStoreLimit(t *testing.T) {
 	wantError(t, err, abi.CodeLimit)
 }
 
-// broken is a store that fails.
+// broken is a node whose store fails.
 type broken struct {
+	backplane.Node
+	err error
+}
+
+func (b broken) KV() backplane.KV { return brokenKV{err: b.err} }
+
+type brokenKV struct {
 	backplane.KV
 	err error
 }
 
-func (b broken) Get(context.Context, string, string) ([]byte, error) { return nil, b.err }
+func (b brokenKV) Get(context.Context, string, string) ([]byte, error) { return nil, b.err }
 
 func TestStoreFailures(t *testing.T) {
 	t.Parallel()
@@ -158,7 +164,10 @@ func TestStoreFailures(t *testing.T) {
 		{context.Canceled, abi.CodeTimeout},
 		{unknown, ""},
 	} {
-		e := engine.New(hub.New(hub.Limits{}), broken{err: c.err}, engine.Limits{})
+		f, _ := newEngine(engine.Limits{})
+		e := engine.New(engine.Options{
+			Hub: f.hub, Node: broken{Node: f.store.Node("n2"), err: c.err}, Rules: f.rules, Observer: f.seen,
+		})
 		_, err := e.Store("p").Get(ctx, "k")
 		if c.code != "" {
 			wantError(t, err, c.code)

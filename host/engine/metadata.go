@@ -2,12 +2,19 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-// The strategies of SetMetadata.
+// The strategies of writing metadata.
 const (
 	// Replace puts the new value in the place of the old one. The default.
 	Replace = "replace"
@@ -20,49 +27,75 @@ const (
 
 // Metadata returns a connection's metadata, nil where none was set, and its
 // authenticated user, "" for an anonymous connection. It fails with ENOTFOUND.
-func (e *Engine) Metadata(id string) (metadata json.RawMessage, user string, err error) {
-	s := e.hub.Get(id)
-	if s == nil {
-		return nil, "", noConnection()
+func (e *Engine) Metadata(ctx context.Context, id string) (metadata json.RawMessage, user string, err error) {
+	if s := e.hub.Get(id); s != nil {
+		return s.Metadata(), s.User(), nil
 	}
-	return s.Metadata(), s.User(), nil
+	c, err := e.node.Connections().Get(ctx, id)
+	if err != nil {
+		return nil, "", storeError(abi.OpConnectionsMetadataGet, err)
+	}
+	return c.Metadata, c.User, nil
 }
 
 // SetMetadata writes a connection's metadata, atomically, and returns it as it
-// is afterwards. An empty strategy is Replace; Merge and DeepMerge take an
-// object, and replace what is no object. It fails with ENOTFOUND, EPAYLOAD or
-// ETOOLARGE.
-func (e *Engine) SetMetadata(id string, metadata json.RawMessage, strategy string) (json.RawMessage, error) {
+// is afterwards; null is none. An empty strategy is Replace; Merge and
+// DeepMerge take an object, and replace what is no object. It fails with
+// ENOTFOUND, EPAYLOAD or ETOOLARGE.
+func (e *Engine) SetMetadata(ctx context.Context, id string, metadata json.RawMessage, strategy string) (json.RawMessage, error) {
+	combine, err := e.combiner(metadata, strategy)
+	if err != nil {
+		return nil, err
+	}
+	return e.swapMetadata(ctx, id, combine)
+}
+
+func (e *Engine) swapMetadata(ctx context.Context, id string, combine combination) (json.RawMessage, error) {
+	before, _, err := e.Metadata(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return e.swap(combine, before, func(before, after []byte) (bool, []byte, error) {
+		swapped, current, err := e.node.Connections().SwapMetadata(ctx, id, before, after)
+		if err != nil {
+			err = storeError(abi.OpConnectionsMetadataSet, err)
+		}
+		return swapped, current, err
+	})
+}
+
+// swap writes what a combination makes of a value until no one has written in
+// between.
+func (e *Engine) swap(combine combination, before []byte, write func(before, after []byte) (bool, []byte, error)) (json.RawMessage, error) {
+	for {
+		after := combine(before)
+		if len(after) > e.limits.MetadataSize {
+			return nil, e.metadataTooLarge(len(after))
+		}
+		if bytes.Equal(after, []byte("null")) {
+			after = nil
+		}
+		swapped, current, err := write(before, after)
+		if err != nil || swapped {
+			return after, err
+		}
+		before = current
+	}
+}
+
+// combination is what a write makes of the metadata before, nil for none.
+type combination func(before json.RawMessage) json.RawMessage
+
+// combiner returns what a strategy makes of the metadata before; the result
+// shares no memory with metadata.
+func (e *Engine) combiner(metadata []byte, strategy string) (combination, error) {
 	if len(metadata) > e.limits.MetadataSize {
 		return nil, e.metadataTooLarge(len(metadata))
 	}
 	if err := checkJSON("metadata", metadata); err != nil {
 		return nil, err
 	}
-	combine, err := combiner(metadata, strategy)
-	if err != nil {
-		return nil, err
-	}
-	s := e.hub.Get(id)
-	if s == nil {
-		return nil, noConnection()
-	}
-	after, err := s.UpdateMetadata(func(before json.RawMessage) (json.RawMessage, error) {
-		after := combine(before)
-		if len(after) > e.limits.MetadataSize {
-			return nil, e.metadataTooLarge(len(after))
-		}
-		return after, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return after, nil
-}
-
-// combiner returns what a strategy makes of the metadata before; the result
-// shares no memory with metadata.
-func combiner(metadata []byte, strategy string) (func(before json.RawMessage) json.RawMessage, error) {
+	metadata = protocol.TrimSpace(metadata)
 	switch strategy {
 	case "", Replace:
 		kept := json.RawMessage(bytes.Clone(metadata))
@@ -80,4 +113,137 @@ func combiner(metadata []byte, strategy string) (func(before json.RawMessage) js
 
 func (e *Engine) metadataTooLarge(size int) error {
 	return tooLarge("metadata", size, e.limits.MetadataSize, "limits.metadata_size")
+}
+
+// SetOwnMetadata is SetMetadata for a client that may write some keys, "*" for
+// all: what the server has set beside them stays, also with Replace. It fails
+// with EDENIED for another key.
+func (e *Engine) SetOwnMetadata(ctx context.Context, s *hub.Session, metadata json.RawMessage, strategy string, writable []string) error {
+	combine, err := e.combiner(metadata, strategy)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(writable, "*") {
+		if err := checkWritable(metadata, writable); err != nil {
+			return err
+		}
+		if strategy == "" || strategy == Replace {
+			patch := bytes.Clone(metadata)
+			combine = func(before json.RawMessage) json.RawMessage {
+				return protocol.Merge(protocol.Without(before, writable), patch, false)
+			}
+		}
+	}
+	_, err = e.swapMetadata(ctx, s.ID(), combine)
+	return err
+}
+
+func checkWritable(metadata []byte, writable []string) error {
+	if !protocol.IsObject(metadata) {
+		return payloadError("metadata", "must be an object")
+	}
+	var denied []string
+	protocol.EachMember(metadata, func(key, _ []byte) bool {
+		if !slices.Contains(writable, string(key)) {
+			denied = append(denied, protocol.CutText(string(key), 64))
+		}
+		return len(denied) < 8
+	})
+	if len(denied) == 0 {
+		return nil
+	}
+	return protocol.NewError(abi.CodeDenied, "metadata.client_writable does not let clients set "+strings.Join(denied, ", "))
+}
+
+// MetadataEntry is a connection with its metadata.
+type MetadataEntry struct {
+	Connection string
+	Metadata   json.RawMessage
+}
+
+// ListMetadata lists the metadata of all connections, or of the members of a
+// room.
+func (e *Engine) ListMetadata(ctx context.Context, room string, p Paging) (page []MetadataEntry, next string, err error) {
+	if room == "" {
+		connections, next, err := e.Connections(ctx, "", p)
+		for _, c := range connections {
+			page = append(page, MetadataEntry{c.ID, c.Metadata})
+		}
+		return page, next, err
+	}
+	members, err := e.Members(ctx, room)
+	if err != nil {
+		return nil, "", err
+	}
+	members, next = pageOf(members, p)
+	for _, id := range members {
+		metadata, _, err := e.Metadata(ctx, id)
+		if err != nil && !protocol.IsCode(err, abi.CodeNotFound) {
+			return nil, "", err
+		}
+		if err == nil {
+			page = append(page, MetadataEntry{id, metadata})
+		}
+	}
+	return page, next, nil
+}
+
+// pageOf cuts a page out of a sorted list; the cursor is the last name before
+// it.
+func pageOf(sorted []string, p Paging) (page []string, next string) {
+	start, found := slices.BinarySearch(sorted, p.Cursor)
+	if found {
+		start++
+	}
+	page = sorted[start:]
+	if size := p.size(); len(page) > size {
+		return page[:size], page[size-1]
+	}
+	return page, ""
+}
+
+// RoomMetadata returns a room's metadata, nil where none was set. It fails with
+// EPAYLOAD.
+func (e *Engine) RoomMetadata(ctx context.Context, room string) (json.RawMessage, error) {
+	if err := checkName("roomName", room); err != nil {
+		return nil, err
+	}
+	metadata, err := e.node.RoomMetadata().Get(ctx, room)
+	if err != nil {
+		return nil, storeError(abi.OpRoomsMetadataGet, err)
+	}
+	return metadata, nil
+}
+
+// SetRoomMetadata is SetMetadata for a room; null takes the metadata away. It
+// fails with EPAYLOAD, ETOOLARGE or, where the metadata of all rooms would
+// outgrow its limit, ELIMIT.
+func (e *Engine) SetRoomMetadata(ctx context.Context, room string, metadata json.RawMessage, strategy string) (json.RawMessage, error) {
+	combine, err := e.combiner(metadata, strategy)
+	if err != nil {
+		return nil, err
+	}
+	before, err := e.RoomMetadata(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	return e.swap(combine, before, func(before, after []byte) (bool, []byte, error) {
+		swapped, current, err := e.node.RoomMetadata().Swap(ctx, room, before, after, e.limits.RoomMetadata)
+		switch {
+		case errors.Is(err, backplane.ErrFull):
+			err = protocol.NewError(abi.CodeLimit, "The metadata of all rooms would exceed limits.room_metadata; clear rooms that are no longer used")
+		case err != nil:
+			err = storeError(abi.OpRoomsMetadataSet, err)
+		}
+		return swapped, current, err
+	})
+}
+
+// ListRoomMetadata lists the rooms that have metadata.
+func (e *Engine) ListRoomMetadata(ctx context.Context, p Paging) ([]backplane.RoomValue, string, error) {
+	page, next, err := e.node.RoomMetadata().List(ctx, p.Cursor, p.size())
+	if err != nil {
+		return nil, "", storeError(abi.OpRoomsMetadataList, err)
+	}
+	return page, next, nil
 }

@@ -14,11 +14,11 @@ import (
 
 func TestSetMetadata(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
+	e, _ := newEngine(engine.Limits{})
 	for _, c := range []struct{ name, before, metadata, strategy, after string }{
 		{"replace is the default", `{"a":1}`, `{"b":2}`, "", `{"b":2}`},
 		{"replace", `{"a":1}`, `"text"`, engine.Replace, `"text"`},
-		{"replace by null", `{"a":1}`, `null`, engine.Replace, `null`},
+		{"replace by another kind", `{"a":1}`, `[null]`, engine.Replace, `[null]`},
 		{"merge", `{"a":1,"o":{"x":1}}`, `{"b":2,"o":{"y":2}}`, engine.Merge, `{"a":1,"b":2,"o":{"y":2}}`},
 		{"merge into nothing", ``, `{"a":1}`, engine.Merge, `{"a":1}`},
 		{"merge over what is no object", `[1]`, `{"a":1}`, engine.Merge, `{"a":1}`},
@@ -33,14 +33,14 @@ func TestSetMetadata(t *testing.T) {
 			if c.before != "" {
 				info.Metadata = json.RawMessage(c.before)
 			}
-			client := connect(t, h, info)
+			client := e.connect(t, info)
 			sent := []byte(c.metadata)
-			after, err := e.SetMetadata(client.ID(), sent, c.strategy)
+			after, err := e.SetMetadata(ctx, client.ID(), sent, c.strategy)
 			if err != nil || !equalJSON(t, after, []byte(c.after)) {
 				t.Fatalf("after is %s (%v), want %s", after, err, c.after)
 			}
 			clear(sent) // a plugin's memory, which is reused
-			got, user, err := e.Metadata(client.ID())
+			got, user, err := e.Metadata(ctx, client.ID())
 			if err != nil || user != "ann" || !equalJSON(t, got, []byte(c.after)) {
 				t.Errorf("then it is %s of %q (%v), want %s", got, user, err, c.after)
 			}
@@ -48,10 +48,20 @@ func TestSetMetadata(t *testing.T) {
 	}
 }
 
+func TestNullIsNoMetadata(t *testing.T) {
+	t.Parallel()
+	e, _ := newEngine(engine.Limits{})
+	client := e.connect(t, hub.Info{Metadata: json.RawMessage(`{"a":1}`)})
+	after, err := e.SetMetadata(ctx, client.ID(), []byte(" null "), "")
+	if after != nil || err != nil || client.Metadata() != nil {
+		t.Errorf("after is %q (%v), and then %q", after, err, client.Metadata())
+	}
+}
+
 func TestMetadataIsChecked(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{MetadataSize: 20})
-	client := connect(t, h, hub.Info{Metadata: json.RawMessage(`{"a":1}`)})
+	e, _ := newEngine(engine.Limits{MetadataSize: 20})
+	client := e.connect(t, hub.Info{Metadata: json.RawMessage(`{"a":1}`)})
 	for _, c := range []struct{ name, metadata, strategy, code string }{
 		{"missing", "", "", abi.CodePayload},
 		{"not JSON", "{", "", abi.CodePayload},
@@ -66,53 +76,53 @@ func TestMetadataIsChecked(t *testing.T) {
 		if c.metadata != "" {
 			metadata = []byte(c.metadata)
 		}
-		if _, err := e.SetMetadata(client.ID(), metadata, c.strategy); err == nil {
+		if _, err := e.SetMetadata(ctx, client.ID(), metadata, c.strategy); err == nil {
 			t.Errorf("%s is accepted", c.name)
 		} else {
 			wantError(t, err, c.code)
 		}
 	}
-	if got, _, _ := e.Metadata(client.ID()); string(got) != `{"a":1}` {
+	if got, _, _ := e.Metadata(ctx, client.ID()); string(got) != `{"a":1}` {
 		t.Errorf("a refused write left %s", got)
 	}
-	if _, err := e.SetMetadata(client.ID(), []byte(`"012345678901234567"`), ""); err != nil {
+	if _, err := e.SetMetadata(ctx, client.ID(), []byte(`"012345678901234567"`), ""); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
 }
 
 func TestMetadataOfNoOne(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
-	client := connect(t, h, hub.Info{})
-	if got, user, err := e.Metadata(client.ID()); got != nil || user != "" || err != nil {
+	e, _ := newEngine(engine.Limits{})
+	client := e.connect(t, hub.Info{})
+	if got, user, err := e.Metadata(ctx, client.ID()); got != nil || user != "" || err != nil {
 		t.Errorf("nothing set: %s, %q, %v", got, user, err)
 	}
-	client.End()
+	client.end()
 	for _, id := range []string{client.ID(), "unknown", "", strings.Repeat("x", 1<<16)} {
-		_, _, err := e.Metadata(id)
+		_, _, err := e.Metadata(ctx, id)
 		wantError(t, err, abi.CodeNotFound)
-		_, err = e.SetMetadata(id, []byte("{}"), "")
+		_, err = e.SetMetadata(ctx, id, []byte("{}"), "")
 		wantError(t, err, abi.CodeNotFound)
 	}
 }
 
 func TestMergesAreAtomic(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
-	client := connect(t, h, hub.Info{})
+	e, _ := newEngine(engine.Limits{})
+	client := e.connect(t, hub.Info{})
 	const workers, each = 8, 50
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
 			for i := range each {
-				if _, err := e.SetMetadata(client.ID(), fmt.Appendf(nil, `{"w%d":{"i%d":1}}`, w, i), engine.DeepMerge); err != nil {
+				if _, err := e.SetMetadata(ctx, client.ID(), fmt.Appendf(nil, `{"w%d":{"i%d":1}}`, w, i), engine.DeepMerge); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	got, _, _ := e.Metadata(client.ID())
+	got, _, _ := e.Metadata(ctx, client.ID())
 	var all map[string]map[string]int
 	if err := json.Unmarshal(got, &all); err != nil {
 		t.Fatal(err)

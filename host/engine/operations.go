@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"time"
 
@@ -12,11 +11,17 @@ import (
 )
 
 // Define gives a table the operations that are the engine's: all of
-// abi.Operations but log and config.get, which the plugin manager defines.
+// abi.Operations but log, config.get and those of plugins, which the plugin
+// manager defines.
 func (e *Engine) Define(t operation.Table) {
 	e.defineKV(t)
-	e.defineMetadata(t)
+	e.defineConnections(t)
 	e.defineAddressing(t)
+	e.defineRooms(t)
+	e.defineRoomMetadata(t)
+	e.defineChannels(t)
+	e.definePresence(t)
+	e.defineExposures(t)
 }
 
 func (e *Engine) defineKV(t operation.Table) {
@@ -71,33 +76,4 @@ func (e *Engine) storeOf(c operation.Caller) (Store, error) {
 func milliseconds(ttl int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	return time.Duration(max(-1, min(ttl, most))) * time.Millisecond
-}
-
-func (e *Engine) defineMetadata(t operation.Table) {
-	operation.Define(t, abi.OpConnectionsMetadataGet, func(_ context.Context, _ operation.Caller, q *abi.ConnectionsMetadataGetRequest) (a abi.ConnectionsMetadataGetResponse, err error) {
-		a.Metadata, a.User, err = e.Metadata(q.ConnectionID)
-		if a.Metadata == nil {
-			a.Metadata = json.RawMessage("null")
-		}
-		return a, err
-	})
-	operation.Define(t, abi.OpConnectionsMetadataSet, func(_ context.Context, _ operation.Caller, q *abi.ConnectionsMetadataSetRequest) (a abi.ConnectionsMetadataSetResponse, err error) {
-		a.Metadata, err = e.SetMetadata(q.ConnectionID, q.Metadata, q.Strategy)
-		return a, err
-	})
-}
-
-func (e *Engine) defineAddressing(t operation.Table) {
-	operation.Define(t, abi.OpConnectionsSend, func(_ context.Context, _ operation.Caller, q *abi.ConnectionsSendRequest) (a abi.ConnectionsSendResponse, err error) {
-		sent, err := e.SendTo(q.To, q.Exclude, q.Command, q.Payload)
-		return abi.ConnectionsSendResponse{Sent: int64(sent)}, err
-	})
-	operation.Define(t, abi.OpBroadcast, func(_ context.Context, _ operation.Caller, q *abi.BroadcastRequest) (a abi.BroadcastResponse, err error) {
-		sent, err := e.Broadcast(q.Exclude, q.Command, q.Payload)
-		return abi.BroadcastResponse{Sent: int64(sent)}, err
-	})
-	operation.Define(t, abi.OpConnectionsDisconnect, func(_ context.Context, _ operation.Caller, q *abi.ConnectionsDisconnectRequest) (a abi.ConnectionsDisconnectResponse, err error) {
-		a.Disconnected, err = e.Disconnect(q.ConnectionID, q.Code, q.Reason)
-		return a, err
-	})
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +16,7 @@ import (
 
 var plugin = operation.Caller{Plugin: "p"}
 
-func table(e *engine.Engine) operation.Table {
+func table(e fixture) operation.Table {
 	t := operation.Table{}
 	e.Define(t)
 	return t
@@ -27,7 +28,8 @@ func TestEveryOperationIsDefined(t *testing.T) {
 	defined := table(e)
 	for _, o := range abi.Operations {
 		_, ok := defined[o.Name]
-		if managers := o.Name == abi.OpLog || o.Name == abi.OpConfigGet; ok == managers {
+		managers := slices.Contains([]string{abi.OpLog, abi.OpConfigGet, abi.OpPluginsList, abi.OpPluginsReload}, o.Name)
+		if ok == managers {
 			t.Errorf("%s: defined is %v", o.Name, ok)
 		}
 	}
@@ -129,10 +131,10 @@ func TestKVOperationsRefuse(t *testing.T) {
 func TestConnectionOperations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, h := newEngine(engine.Limits{})
+		e, _ := newEngine(engine.Limits{})
 		ops := table(e)
-		clients, ids := crowd(t, h, 3)
-		known := connect(t, h, hub.Info{User: "ann", Metadata: json.RawMessage(`{"a":1}`)})
+		clients, ids := crowd(t, e, 3)
+		known := e.connect(t, hub.Info{User: "ann", Metadata: json.RawMessage(`{"a":1}`)})
 		clients = append(clients, known)
 
 		var sent abi.ConnectionsSendResponse
@@ -173,9 +175,9 @@ func TestConnectionOperations(t *testing.T) {
 
 func TestConnectionOperationsRefuse(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
+	e, _ := newEngine(engine.Limits{})
 	ops := table(e)
-	id := connect(t, h, hub.Info{}).ID()
+	id := e.connect(t, hub.Info{}).ID()
 	for _, c := range []struct {
 		name string
 		q    request
@@ -197,9 +199,9 @@ func TestConnectionOperationsRefuse(t *testing.T) {
 
 func TestOperationsInJSON(t *testing.T) {
 	t.Parallel()
-	e, h := newEngine(engine.Limits{})
+	e, _ := newEngine(engine.Limits{})
 	ops := table(e)
-	id := connect(t, h, hub.Info{}).ID()
+	id := e.connect(t, hub.Info{}).ID()
 	for _, c := range []struct{ name, q, a string }{
 		{abi.OpKVCompareAndSet, `{"key":"k","expected":null,"value":1}`, `{"swapped":false}`},
 		{abi.OpKVSet, `{"key":"k","value":null}`, `{}`},

@@ -10,8 +10,9 @@ import (
 // sink is a socket that takes everything.
 type sink struct{}
 
-func (sink) Write([]byte) error { return nil }
-func (sink) Close() error       { return nil }
+func (sink) Write([][]byte) error                { return nil }
+func (sink) TryWrite([][]byte) ([][]byte, error) { return nil, nil }
+func (sink) Close() error                        { return nil }
 
 // sinks connects n sessions that no one writes slowly to.
 func sinks(b *testing.B, n int) (*hub.Hub, []*hub.Session) {

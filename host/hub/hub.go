@@ -1,6 +1,12 @@
-// Package hub holds the sessions of this node: who is connected, what waits to
-// be written to whom, who still lives. It knows frames and causes, not
-// commands.
+// Package hub holds the sessions of this node: who is connected, who subscribes
+// to what, what waits to be written to whom, who still lives. It knows frames,
+// topics and causes, not commands.
+//
+// Locks are taken in this order: a session's subscriptions, a shard of the
+// index of topics or a topic (never both), an outbox, the flusher's queue or
+// the wheel. liveness.mu comes before an outbox. A topic's lock is held for the
+// whole of a fan-out, so that all of its subscribers see one order; no lock is
+// held across a write.
 package hub
 
 import (
@@ -38,15 +44,18 @@ var (
 
 const shardCount = 64
 
-// Hub is the set of a node's sessions. It is safe for concurrent use; no lock
-// of it is shared by all sessions.
+// Hub is the set of a node's sessions. It is safe for concurrent use. Requests
+// and replies share no lock with other sessions, pushes only that of the
+// flusher's queue, once for a chain of sessions.
 type Hub struct {
-	limits Limits
-	wheel  *Wheel
-	seed   maphash.Seed
-	shards [shardCount]shard
-	count  atomic.Int64
-	drain  atomic.Bool
+	limits  Limits
+	wheel   *Wheel
+	seed    maphash.Seed
+	shards  [shardCount]shard
+	topics  topics
+	flusher flusher
+	count   atomic.Int64
+	drain   atomic.Bool
 }
 
 type shard struct {
@@ -61,11 +70,24 @@ func New(limits Limits) *Hub {
 	for i := range h.shards {
 		h.shards[i].sessions = make(map[string]*Session)
 	}
+	h.topics.init(h.seed)
+	h.flusher.init()
 	return h
 }
 
 // Run drives the sessions' timers until ctx is done.
 func (h *Hub) Run(ctx context.Context) { h.wheel.Run(ctx) }
+
+// After has t fire once after d, and not when it was to before. It fires on the
+// goroutine of Run, up to one Tick late: it must not block.
+func (h *Hub) After(t *Timer, d time.Duration) { h.wheel.Schedule(t, d) }
+
+// Stop keeps t from firing; a Fire that has begun goes on.
+func (h *Hub) Stop(t *Timer) { h.wheel.Stop(t) }
+
+// Now returns the time on the hub's coarse clock, which Run advances with each
+// Tick: the one of Session.LastSeen.
+func (h *Hub) Now() time.Duration { return h.wheel.Now() }
 
 // Register adds a session whose outbox is corked until Uncork. The caller must
 // End it. It fails with ErrFull or ErrDraining.
@@ -77,10 +99,9 @@ func (h *Hub) Register(wire Wire, info Info) (*Session, error) {
 		h.count.Add(-1)
 		return nil, ErrFull
 	}
-	s := &Session{id: newID(), info: info, hub: h, wire: wire}
-	s.outbox.drained.L = &s.outbox.mu
-	s.outbox.corked = true
-	s.flushTask = s.flushSoon
+	s := &Session{id: newID(), info: info, hub: h, wire: wire, connectedAt: time.Now().UnixNano()}
+	s.outbox.init(h.limits.Outbox)
+	s.touch()
 	s.heartbeat.Fire, s.deadline.Fire = s.beat, s.expire
 	if info.Metadata != nil {
 		s.metadata.Store(&info.Metadata)
@@ -135,17 +156,25 @@ func (h *Hub) Get(id string) *Session {
 // Len returns the number of sessions.
 func (h *Hub) Len() int { return int(h.count.Load()) }
 
-// Each calls fn for every session; fn must not block. Sessions that come or go
-// meanwhile may be missed.
+// Each calls fn for every session, outside of all locks. Sessions that come
+// meanwhile may be missed, and some may have ended when fn gets them.
 func (h *Hub) Each(fn func(*Session)) {
+	var sessions []*Session
 	for i := range h.shards {
-		shard := &h.shards[i]
-		shard.mu.RLock()
-		for _, s := range shard.sessions {
+		sessions = h.shards[i].appendTo(sessions[:0])
+		for _, s := range sessions {
 			fn(s)
 		}
-		shard.mu.RUnlock()
 	}
+}
+
+func (sh *shard) appendTo(list []*Session) []*Session {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for _, s := range sh.sessions {
+		list = append(list, s)
+	}
+	return list
 }
 
 // CloseAll ends every session with one cause and refuses new ones from then

@@ -21,6 +21,8 @@ type liveness struct {
 	latency    atomic.Int64  // the last one measured, ms
 	unanswered atomic.Int32  // pings in a row without a sign of life
 	paused     atomic.Bool
+	seen       atomic.Int64           // the latest sign of life on the wheel's clock
+	returned   atomic.Pointer[func()] // what OnReturn has set
 }
 
 var (
@@ -94,7 +96,7 @@ func (s *Session) ping() {
 		return
 	}
 	s.liveness.unanswered.Add(1)
-	s.Push(pingFrame)
+	s.push(pingFrame, true)
 }
 
 // askLatency tells the client its latency and asks for the next measurement.
@@ -105,14 +107,50 @@ func (s *Session) askLatency() {
 	}
 	frame := protocol.AppendPush(make([]byte, 0, 128), protocol.Latency, strconv.AppendInt(nil, l.latency.Load(), 10))
 	l.askedAt = nowMillis()
-	s.Push(append(frame, requestFrame...))
+	s.push(append(frame, requestFrame...), true)
 }
 
-// Alive takes note of a sign of life: any frame is one.
+// Alive takes note of a sign of life: any frame is one. The session's reader
+// calls it before it handles the frame.
 func (s *Session) Alive() {
-	if s.liveness.unanswered.Load() != 0 {
-		s.liveness.unanswered.Store(0)
+	s.touch()
+	if fn := s.liveness.returned.Load(); fn != nil && s.liveness.returned.CompareAndSwap(fn, nil) {
+		(*fn)()
 	}
+}
+
+// touch is Alive without what waits for it. It writes once a Tick, so that a
+// busy session's memory stays in the cache.
+func (s *Session) touch() {
+	l := &s.liveness
+	if l.unanswered.Load() != 0 {
+		l.unanswered.Store(0)
+	}
+	if now := s.hub.wheel.clock.Load(); l.seen.Load() != now {
+		l.seen.Store(now)
+	}
+}
+
+// LastSeen returns when the client was last heard of, on the clock of Hub.Now
+// and as coarse. A client that the server does not read from is not silent:
+// while liveness is paused it is now.
+func (s *Session) LastSeen() time.Duration {
+	if s.liveness.paused.Load() {
+		return s.hub.Now()
+	}
+	return time.Duration(s.liveness.seen.Load())
+}
+
+// OnReturn has fn called once, by the session's reader at the next sign of
+// life and before the frame that brought it is handled; nil takes it back. A
+// sign that has come since the caller last looked does not count: look at
+// LastSeen afterwards.
+func (s *Session) OnReturn(fn func()) {
+	if fn == nil {
+		s.liveness.returned.Store(nil)
+		return
+	}
+	s.liveness.returned.Store(&fn)
 }
 
 // LatencyAnswered takes note of a latency:response.
@@ -135,5 +173,5 @@ func (s *Session) Latency() time.Duration {
 // socket the server has stopped reading: its silence is not the client's.
 func (s *Session) PauseLiveness(paused bool) {
 	s.liveness.paused.Store(paused)
-	s.Alive()
+	s.touch()
 }

@@ -30,8 +30,8 @@ func newDiary(t *testing.T) *diary {
 }
 
 // Write implements hub.Wire.
-func (d *diary) Write(b []byte) error {
-	frames, err := hubtest.Decode(b)
+func (d *diary) Write(b [][]byte) error {
+	frames, err := hubtest.Decode(slices.Concat(b...))
 	if err != nil {
 		d.t.Error(err)
 	}
@@ -47,6 +47,9 @@ func (d *diary) Write(b []byte) error {
 	}
 	return nil
 }
+
+// TryWrite implements hub.Wire.
+func (d *diary) TryWrite(b [][]byte) ([][]byte, error) { return nil, d.Write(b) }
 
 // Close implements hub.Wire.
 func (d *diary) Close() error { return nil }

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Wheel struct {
 	due   Timer             // list head of those whose Fire comes next
 	start time.Time         // the beginning of tick 0; zero until Run
 	now   int64             // the last tick gone through
+	clock atomic.Int64      // the time of the last look at the real one
 }
 
 // Timer is an entry of a Wheel. The zero value is not scheduled; Fire must be
@@ -75,7 +77,9 @@ func (w *Wheel) elapsed() time.Duration {
 func (w *Wheel) advance() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.now >= int64(w.elapsed()/Tick) {
+	elapsed := w.elapsed()
+	w.clock.Store(int64(elapsed))
+	if w.now >= int64(elapsed/Tick) {
 		return false
 	}
 	w.now++
@@ -90,6 +94,9 @@ func (w *Wheel) advance() bool {
 	}
 	return true
 }
+
+// Now returns the time since the wheel began to turn, as of the last Tick.
+func (w *Wheel) Now() time.Duration { return time.Duration(w.clock.Load()) }
 
 // pop takes a due timer off the list, nil where there is none. Until then it
 // can still be stopped or put off.

@@ -1,15 +1,16 @@
 // Package operation is the table of what plugins and operators can ask of the
 // server. An operation is described once, in abi/operations.json, and given
-// its meaning once, with Define; every door (the native host calls first)
-// serves the same table.
+// its meaning once, with Define; every door (the native host calls, the admin
+// API) serves the same table.
 package operation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // Caller is who asks.
@@ -25,7 +26,9 @@ type Operation struct {
 	// Flat serves a request in the flat codec and adds the response, in the
 	// same codec, to dst. It keeps no part of request.
 	Flat func(ctx context.Context, caller Caller, request, dst []byte) ([]byte, error)
-	// JSON serves a request that is a JSON object and answers with one.
+	// JSON serves a request that is a JSON object and answers with one. It is
+	// strict: a member that is unknown, missing, there twice or of another type
+	// than abi.Operation says is EPAYLOAD with the member's name.
 	JSON func(ctx context.Context, caller Caller, request []byte) ([]byte, error)
 }
 
@@ -46,8 +49,11 @@ func Define[Q, A any, PQ message[Q], PA message[A]](t Table, name string, serve 
 	if _, ok := t[name]; ok {
 		panic("operation: " + name + " is defined twice")
 	}
+	o := describe(name)
+	requests := newObject(name, reflect.TypeFor[Q](), o.Request)
+	responses := newObject(name, reflect.TypeFor[A](), o.Response)
 	t[name] = Operation{
-		Operation: describe(name),
+		Operation: o,
 		Flat: func(ctx context.Context, caller Caller, request, dst []byte) ([]byte, error) {
 			var q Q
 			if err := PQ(&q).Decode(request); err != nil {
@@ -61,14 +67,14 @@ func Define[Q, A any, PQ message[Q], PA message[A]](t Table, name string, serve 
 		},
 		JSON: func(ctx context.Context, caller Caller, request []byte) ([]byte, error) {
 			var q Q
-			if err := json.Unmarshal(request, &q); err != nil {
-				return nil, badRequest(name, err)
+			if err := requests.decode(request, reflect.ValueOf(&q).Elem()); err != nil {
+				return nil, protocol.NewError(abi.CodePayload, err.Error())
 			}
 			a, err := serve(ctx, caller, &q)
 			if err != nil {
 				return nil, err
 			}
-			return json.Marshal(a)
+			return responses.encode(nil, reflect.ValueOf(a)), nil
 		},
 	}
 }

@@ -57,7 +57,7 @@ func TestJSON(t *testing.T) {
 	ops := table()
 	for _, c := range []struct{ name, q, a string }{
 		{abi.OpKVGet, `{"key":"k"}`, `{"value":"p/k"}`},
-		{abi.OpKVGet, `{}`, `{"value":"p/"}`},
+		{abi.OpKVGet, " {\n\"key\" : \"\\u00e9\\n<&>\"}\t", `{"value":"p/é\n<&>"}`},
 		{abi.OpKVSet, `{"key":"k","value":{"a":1},"ttl":5}`, `{}`},
 	} {
 		if a, err := ops[c.name].JSON(ctx, caller, []byte(c.q)); err != nil || string(a) != c.a {
@@ -79,9 +79,6 @@ func TestErrors(t *testing.T) {
 		"wrong size": func() ([]byte, error) {
 			return ops[abi.OpKVSet].Flat(ctx, caller, []byte{0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'x'}, []byte("head"))
 		},
-		"not JSON":   func() ([]byte, error) { return ops[abi.OpKVGet].JSON(ctx, caller, []byte(`{`)) },
-		"no object":  func() ([]byte, error) { return ops[abi.OpKVGet].JSON(ctx, caller, []byte(`[]`)) },
-		"wrong type": func() ([]byte, error) { return ops[abi.OpKVGet].JSON(ctx, caller, []byte(`{"key":1}`)) },
 	} {
 		dst, err := call()
 		if e := protocol.AsError(err); e == nil || e.Code != abi.CodePayload || dst != nil && string(dst) != "head" {
@@ -92,7 +89,7 @@ func TestErrors(t *testing.T) {
 	if dst, err := ops[abi.OpKVSet].Flat(ctx, caller, refused.Append(nil), []byte("head")); protocol.AsError(err).Code != abi.CodeDenied || string(dst) != "head" {
 		t.Errorf("refused: %q, %v", dst, err)
 	}
-	if dst, err := ops[abi.OpKVSet].JSON(ctx, caller, []byte(`{"key":"refused"}`)); protocol.AsError(err).Code != abi.CodeDenied || dst != nil {
+	if dst, err := ops[abi.OpKVSet].JSON(ctx, caller, []byte(`{"key":"refused","value":1}`)); protocol.AsError(err).Code != abi.CodeDenied || dst != nil {
 		t.Errorf("refused: %q, %v", dst, err)
 	}
 }
@@ -131,6 +128,12 @@ func TestDefinePanics(t *testing.T) {
 	}
 	if !define(table(), abi.OpKVGet) {
 		t.Error("an operation is defined twice")
+	}
+	if !define(operation.Table{}, abi.OpKVSet) {
+		t.Error("an operation is defined with another one's request")
+	}
+	if !define(operation.Table{}, abi.OpKVDelete) {
+		t.Error("an operation is defined with another one's response")
 	}
 	if !define(operation.Table{}, "unheard.of") {
 		t.Error("an operation without description is defined")

@@ -3,9 +3,11 @@ package plugin
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/exposure"
 )
 
 // entries are what one version adds to a table. They are made once, so that
@@ -15,6 +17,8 @@ type entries struct {
 	middleware     []ranked[command.Handler]
 	authenticators []ranked[command.Authenticator]
 	observer       *observer
+	guards         map[string]command.Guard // by "<plugin>.<guard>"
+	exposures      exposure.Set
 }
 
 // ranked is an entry with its place among those of all plugins.
@@ -42,6 +46,11 @@ func (v *version) makeEntries() {
 		}
 		v.entries.commands = append(v.entries.commands, made)
 	}
+	v.entries.guards = make(map[string]command.Guard, len(v.registration.Guards))
+	for _, g := range v.registration.Guards {
+		v.entries.guards[guardName(v.name, g.Name)] = &guardHandler{v.call(g.Handler, "guard", g.Name)}
+	}
+	v.entries.exposures, _ = exposuresOf(v.registration, v.name) // it was checked at load
 	v.makeHooks()
 }
 
@@ -56,10 +65,15 @@ func (v *version) makeHooks() {
 		if v.entries.observer == nil {
 			v.entries.observer = new(observer)
 		}
-		if h.Event == eventConnect {
+		switch h.Event {
+		case eventConnect:
 			v.entries.observer.connect = &c
-		} else {
+		case eventDisconnect:
 			v.entries.observer.disconnect = &c
+		case eventJoin:
+			v.entries.observer.join = &c
+		case eventLeave:
+			v.entries.observer.leave = &c
 		}
 	}
 }
@@ -79,7 +93,8 @@ func (v *version) order(own *int) int {
 // what has the same order runs in the order of the files, and within a plugin
 // in that of its registration.
 func compose(versions []*version) command.Entries {
-	e := command.Entries{Authenticating: make(map[string]bool)}
+	e := command.Entries{Authenticating: make(map[string]bool), Guards: make(map[string]command.Guard)}
+	var exposures []ranked[exposure.Set]
 	var middleware []ranked[command.Handler]
 	var authenticators []ranked[command.Authenticator]
 	for _, v := range versions {
@@ -89,12 +104,23 @@ func compose(versions []*version) command.Entries {
 		if len(v.entries.authenticators) > 0 {
 			e.Authenticating[v.name] = true
 		}
-		if v.entries.observer != nil {
-			e.Observers = append(e.Observers, v.entries.observer)
+		maps.Copy(e.Guards, v.entries.guards)
+		exposures = append(exposures, ranked[exposure.Set]{v.order(nil), v.entries.exposures})
+		if guard := v.registration.MetadataGuard; guard != "" {
+			e.MetadataGuards = append(e.MetadataGuards, guardName(v.name, guard))
+		}
+		if o := v.entries.observer; o != nil {
+			e.Observers = append(e.Observers, o)
+			if o.join != nil || o.leave != nil {
+				e.RoomObservers = append(e.RoomObservers, o)
+			}
 		}
 	}
 	e.Middleware = inOrder(middleware)
 	e.Authenticators = inOrder(authenticators)
+	for _, set := range inOrder(exposures) {
+		e.Exposures = e.Exposures.With(set)
+	}
 	return e
 }
 

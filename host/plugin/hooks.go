@@ -2,9 +2,11 @@ package plugin
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -13,6 +15,7 @@ import (
 var (
 	_ command.Authenticator = (*authenticator)(nil)
 	_ command.Observer      = (*observer)(nil)
+	_ command.RoomObserver  = (*observer)(nil)
 )
 
 // authenticator is a plugin's authenticate hook.
@@ -89,9 +92,9 @@ func refusal(a abi.Response) error {
 	return r
 }
 
-// observer is a plugin's hooks for sessions that come and go; either may be
-// missing.
-type observer struct{ connect, disconnect *call }
+// observer is a plugin's hooks for sessions that come and go and for the rooms
+// that they join and leave; any may be missing.
+type observer struct{ connect, disconnect, join, leave *call }
 
 // Connected implements command.Observer.
 func (o *observer) Connected(ctx context.Context, s *hub.Session) {
@@ -116,10 +119,36 @@ func (o *observer) Disconnected(ctx context.Context, s *hub.Session, cause hub.C
 	})
 }
 
+// RoomChanged implements command.RoomObserver.
+func (o *observer) RoomChanged(ctx context.Context, e engine.RoomEvent) {
+	hook, kind, name := o.leave, abi.KindLeave, eventLeave
+	if e.Joined {
+		hook, kind, name = o.join, abi.KindJoin, eventJoin
+	}
+	if hook == nil {
+		return
+	}
+	change := abi.RoomChange{Room: e.Room, Reason: e.Reason}
+	hook.notify(ctx, abi.Request{
+		Kind: kind, Name: name,
+		ConnectionID: e.Connection, User: e.User, Metadata: e.Metadata,
+		Detail: change.Append(nil),
+	})
+}
+
+// patience is how many more times a notification waits for an instance.
+const patience = 2
+
 // notify runs a handler that has no one to answer to: what goes wrong is
 // logged.
 func (c *call) notify(ctx context.Context, request abi.Request) {
 	err := c.handler.Call(ctx, request, unheard{})
+	for range patience {
+		if !errors.Is(err, guest.ErrBusy) {
+			break
+		}
+		err = c.handler.Call(ctx, request, unheard{}) // an event is not lost to a busy moment
+	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}

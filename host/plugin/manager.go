@@ -32,6 +32,9 @@ type Options struct {
 	// once for each name; nil gives every plugin DefaultLimits and no
 	// configuration.
 	Settings func(name string) Settings
+	// Reread reads what the operator has set for a plugin anew, for Reload;
+	// nil: as Settings says.
+	Reread func(name string) (Settings, error)
 	// Router gets a new table whenever plugins change.
 	Router *command.Router
 	// Operations are what plugins can ask of the server. New adds log and
@@ -52,6 +55,7 @@ type Manager struct {
 	dir      string
 	settle   time.Duration
 	settings func(name string) Settings
+	reread   func(name string) (Settings, error)
 	router   *command.Router
 	runtime  *wasm.Runtime
 	log      *slog.Logger
@@ -83,6 +87,9 @@ func New(o Options) (*Manager, error) {
 	}
 	if m.settings == nil {
 		m.settings = func(string) Settings { return Settings{Limits: DefaultLimits()} }
+	}
+	if m.reread = o.Reread; m.reread == nil {
+		m.reread = func(name string) (Settings, error) { return m.settings(name), nil }
 	}
 	if err := openFolder(m.dir); err != nil {
 		return nil, err
@@ -152,8 +159,8 @@ type reload struct {
 	done chan error
 }
 
-// Reload reads a plugin's file again, given the plugin's name or the file's,
-// even where it has not changed. The error says why it does not serve; the
+// Reload reads a plugin's file and its settings again, given the plugin's name
+// or the file's, even where nothing has changed. The error says why it does not serve; the
 // version before then goes on serving. Reload needs Run, and fails with
 // ErrNotFound, ErrClosed or the error of ctx.
 func (m *Manager) Reload(ctx context.Context, name string) error {
@@ -183,11 +190,19 @@ func (m *Manager) reload(name string) error {
 	if found == nil {
 		return ErrNotFound
 	}
+	settings, err := m.reread(found.pluginName())
+	if err != nil {
+		return fmt.Errorf("plugin: reload %s: %w", name, err)
+	}
+	undo := m.renew(found.pluginName(), settings)
 	found.forced = true
 	files, _ := m.due(now, m.settle)
 	if !slices.Contains(files, found) {
 		files = append(files, found)
 	}
 	m.process(files)
+	if found.failure != nil {
+		undo()
+	}
 	return found.failure
 }

@@ -3,10 +3,13 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/operation"
+	"github.com/mesh-host/mesh-host/host/plugin/guest"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -14,6 +17,51 @@ import (
 func (m *Manager) defineOperations(t operation.Table) {
 	operation.Define(t, abi.OpLog, m.serveLog)
 	operation.Define(t, abi.OpConfigGet, m.serveConfig)
+	operation.Define(t, abi.OpPluginsList, m.serveList)
+	operation.Define(t, abi.OpPluginsReload, m.serveReload)
+}
+
+// listed is an entry of plugins.list.
+type listed struct {
+	Name      string       `json:"name"`
+	File      string       `json:"file"`
+	Version   string       `json:"version,omitempty"`
+	Label     string       `json:"label,omitempty"`
+	Loaded    bool         `json:"loaded"`
+	Error     string       `json:"error,omitempty"`
+	Commands  []string     `json:"commands,omitempty"`
+	Guards    []string     `json:"guards,omitempty"`
+	Instances int          `json:"instances"`
+	Running   int          `json:"running"`
+	Counts    guest.Counts `json:"counts"`
+}
+
+func (m *Manager) serveList(context.Context, operation.Caller, *abi.PluginsListRequest) (a abi.PluginsListResponse, err error) {
+	all := []listed{}
+	for _, s := range m.Status() {
+		all = append(all, listed(s))
+	}
+	a.Plugins, err = json.Marshal(all)
+	return a, err
+}
+
+func (m *Manager) serveReload(ctx context.Context, _ operation.Caller, q *abi.PluginsReloadRequest) (a abi.PluginsReloadResponse, err error) {
+	switch err := m.Reload(ctx, q.Name); {
+	case errors.Is(err, ErrNotFound):
+		return a, protocol.NewError(abi.CodeNotFound, fmt.Sprintf("There is no plugin %q", protocol.CutText(q.Name, protocol.MaxName)))
+	case errors.Is(err, ErrClosed):
+		return a, protocol.NewError(abi.CodeUnavailable, "The server is shutting down")
+	case errors.Is(err, ctx.Err()):
+		return a, protocol.NewError(abi.CodeTimeout, "The plugin was not loaded in time")
+	case err != nil:
+		return a, protocol.NewError(abi.CodePlugin, err.Error())
+	}
+	for _, s := range m.Status() {
+		if s.Name == q.Name || s.File == q.Name {
+			a.Version = s.Version
+		}
+	}
+	return a, nil
 }
 
 func (m *Manager) serveLog(_ context.Context, c operation.Caller, q *abi.LogRequest) (abi.LogResponse, error) {

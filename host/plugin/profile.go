@@ -11,7 +11,7 @@ import (
 type profile struct {
 	limits   Limits
 	config   json.RawMessage
-	counters guest.Counters
+	counters *guest.Counters
 	log      *slog.Logger
 	// output takes what the plugin says, faults what the host says about it.
 	output, faults *logger
@@ -27,16 +27,28 @@ func (m *Manager) profile(name string) *profile {
 	if p, ok := m.profiles.Load(name); ok {
 		return p.(*profile)
 	}
-	p := &profile{log: m.log.With("plugin", name)}
-	settings := m.settings(name)
+	actual, _ := m.profiles.LoadOrStore(name, m.newProfile(name, m.settings(name), new(guest.Counters)))
+	return actual.(*profile)
+}
+
+// renew replaces the profile of a plugin's name by one with new settings, which
+// goes on counting. What runs keeps the old one. The returned function undoes
+// it.
+func (m *Manager) renew(name string, settings Settings) (undo func()) {
+	old := m.profile(name)
+	m.profiles.Store(name, m.newProfile(name, settings, old.counters))
+	return func() { m.profiles.Store(name, old) }
+}
+
+func (m *Manager) newProfile(name string, settings Settings, counters *guest.Counters) *profile {
+	p := &profile{log: m.log.With("plugin", name), counters: counters}
 	p.limits = settings.Limits.withDefaults()
 	if p.config = settings.Config; p.config == nil {
 		p.config = emptyObject
 	}
 	p.output = newLogger(p.log, p.limits.LogRate, &p.counters.DroppedLines)
 	p.faults = newLogger(p.log, faultRate, &p.counters.DroppedLines)
-	actual, _ := m.profiles.LoadOrStore(name, p)
-	return actual.(*profile)
+	return p
 }
 
 // options are those that a plugin of this name is started with.
@@ -51,6 +63,6 @@ func (p *profile) options(name string) guest.Options {
 		Print: func(stream string, line []byte) {
 			p.output.line(slog.LevelInfo, string(line), slog.String("stream", stream))
 		},
-		Counters: &p.counters,
+		Counters: p.counters,
 	}
 }

@@ -68,7 +68,8 @@ func decodeStrictly(text []byte, v any) error {
 }
 
 func checkRegistration(r *abi.Registration, document []byte) error {
-	entries := len(r.Commands) + len(r.Middleware) + len(r.Guards) + len(r.Hooks) + len(r.Schedules)
+	entries := len(r.Commands) + len(r.Middleware) + len(r.Guards) + len(r.Hooks) + len(r.Schedules) +
+		len(r.Channels) + len(r.Presence) + len(r.Rooms)
 	switch {
 	case entries == 0:
 		return errors.New("registers nothing")
@@ -87,6 +88,7 @@ func checkRegistration(r *abi.Registration, document []byte) error {
 		func() error { return checkGuards(r) },
 		func() error { return checkHooks(r) },
 		func() error { return checkSchedules(r) },
+		func() error { _, err := exposuresOf(r, r.Name); return err },
 	} {
 		if err := check(); err != nil {
 			return err
@@ -197,13 +199,15 @@ const (
 	eventAuthenticate = "authenticate"
 	eventConnect      = "connect"
 	eventDisconnect   = "disconnect"
+	eventJoin         = "join"
+	eventLeave        = "leave"
 )
 
 func checkHooks(r *abi.Registration) error {
 	seen := make(names)
 	for _, h := range r.Hooks {
 		switch h.Event {
-		case eventAuthenticate, eventConnect, eventDisconnect:
+		case eventAuthenticate, eventConnect, eventDisconnect, eventJoin, eventLeave:
 		default:
 			return fmt.Errorf("hook for the unknown event %q", protocol.CutText(h.Event, protocol.MaxName))
 		}

@@ -26,6 +26,8 @@ type Status struct {
 	Error string
 	// Commands are the names of the commands that serve, sorted.
 	Commands []string
+	// Guards are the names of the guards that serve, sorted.
+	Guards []string
 	// Instances exist, of which Running run a call.
 	Instances, Running int
 	// Counts are those of all versions of the plugin since the start.
@@ -56,6 +58,10 @@ func (m *Manager) status(f *file) Status {
 			s.Commands = append(s.Commands, c.Name)
 		}
 		slices.Sort(s.Commands)
+		for _, g := range v.registration.Guards {
+			s.Guards = append(s.Guards, g.Name)
+		}
+		slices.Sort(s.Guards)
 		s.Instances, s.Running = v.guest.Instances()
 	}
 	if p, ok := m.profiles.Load(s.Name); ok {

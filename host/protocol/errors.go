@@ -93,3 +93,9 @@ func (e *Error) Append(dst []byte) []byte {
 	}
 	return append(dst, '}')
 }
+
+// IsCode reports whether err is an *Error with a code.
+func IsCode(err error, code string) bool {
+	e := AsError(err)
+	return e != nil && e.Code == code
+}

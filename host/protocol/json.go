@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf16"
@@ -347,4 +348,17 @@ func appendEscape(dst []byte, c byte) []byte {
 		return append(dst, "\uFFFD"...)
 	}
 	return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+}
+
+// TrimSpace returns JSON text without the white space around it (RFC 8259
+// section 2).
+func TrimSpace(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
+
+// Text returns what a JSON string says, and false for another value. value is
+// valid JSON text.
+func Text(value []byte) (string, bool) {
+	if value = TrimSpace(value); len(value) == 0 || value[0] != '"' {
+		return "", false
+	}
+	return string(stringText(value)), true
 }

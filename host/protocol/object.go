@@ -1,6 +1,9 @@
 package protocol
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // EachMember calls fn with the key and the value's JSON text of each member
 // of a valid JSON object, in order, until fn returns false. It does nothing
@@ -95,4 +98,20 @@ func membersOf(object []byte) members {
 		return true
 	})
 	return m
+}
+
+// Without returns an object without some of its members; what is no object is
+// returned as it is.
+func Without(object []byte, keys []string) []byte {
+	if !IsObject(object) {
+		return object
+	}
+	kept := []byte{'{'}
+	EachMember(object, func(key, value []byte) bool {
+		if k := string(key); !slices.Contains(keys, k) {
+			kept = appendMember(kept, k, value)
+		}
+		return true
+	})
+	return append(kept, '}')
 }

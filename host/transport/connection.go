@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -29,6 +28,7 @@ type connection struct {
 	session *hub.Session
 	conn    net.Conn
 	source  source
+	sink    sink
 	in      inbound
 	lane    lane
 	hold    hold
@@ -276,6 +276,7 @@ func (c *connection) run(r request, yielder command.Yielder) {
 	} else {
 		c.reply(r.id, r.name, call.Result())
 	}
+	call.Replied()
 	call.Release()
 	r.table.Release()
 }
@@ -340,16 +341,16 @@ func (c *connection) finish() {
 	_ = c.conn.Close()
 	c.work.Wait()
 	c.in.giveBack()
-	cause := c.session.End()
-	c.observe(func(ctx context.Context, o command.Observer) { o.Disconnected(ctx, c.session, cause) })
+	cause := c.end()
+	c.server.router.Disconnected(c.server.base, c.session, cause)
 	c.server.forget(c)
 }
 
-// observe tells the observers of the current table about an event.
-func (c *connection) observe(tell func(context.Context, command.Observer)) {
-	table := c.server.router.Acquire()
-	defer table.Release()
-	for _, o := range table.Observers {
-		tell(c.server.base, o)
+// end lets go of the session, whose socket is closed or about to be.
+func (c *connection) end() hub.Cause {
+	cause := c.session.End()
+	if sessions := c.server.options.Sessions; sessions != nil {
+		sessions.Close(c.server.base, c.session)
 	}
+	return cause
 }

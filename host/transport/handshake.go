@@ -65,7 +65,7 @@ func (s *Server) upgrade(conn net.Conn, head []byte, deadline time.Time) {
 	session.Close(goingAway)
 	_ = session.Uncork(first)
 	session.Drain()
-	session.End()
+	a.connection.end()
 }
 
 // attempt is one handshake on its way.
@@ -166,7 +166,7 @@ func (a *attempt) beforeUpgrade() (ws.HandshakeHeader, error) {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, &refusal{http.StatusServiceUnavailable, "authentication took longer than handshake.timeout"}
 	}
-	return nil, a.register(identity)
+	return nil, a.register(ctx, identity)
 }
 
 // checkProtocol refuses a client that speaks only versions of the protocol
@@ -184,7 +184,7 @@ func (a *attempt) checkProtocol() error {
 	return nil
 }
 
-func (a *attempt) register(identity *abi.Identity) error {
+func (a *attempt) register(ctx context.Context, identity *abi.Identity) error {
 	info := hub.Info{RemoteAddress: a.handshake.RemoteAddress, Subprotocol: a.chosen}
 	if identity != nil {
 		info.User, info.Metadata = identity.User, identity.Metadata
@@ -201,6 +201,13 @@ func (a *attempt) register(identity *abi.Identity) error {
 	c.session = session
 	if a.chosen != "" {
 		session.SetDialect(protocol.DialectMesh)
+	}
+	if sessions := a.server.options.Sessions; sessions != nil {
+		if err := sessions.Open(ctx, session); err != nil {
+			session.End()
+			a.server.log.Error("handshake refused: the session could not be opened", "error", err)
+			return &refusal{http.StatusServiceUnavailable, "the server is not available, try again later"}
+		}
 	}
 	a.connection = c
 	return nil
@@ -220,7 +227,7 @@ func (a *attempt) assignID() []byte {
 }
 
 func newConnection(s *Server, conn net.Conn) *connection {
-	c := &connection{server: s, conn: conn, source: newSource(conn)}
+	c := &connection{server: s, conn: conn, source: newSource(conn), sink: newSink(conn)}
 	c.in.limit = s.options.MessageSize
 	c.lane.limit = s.options.CommandsInFlight
 	c.lane.freed.L = &c.lane.mu

@@ -1,6 +1,9 @@
 package transport
 
-import "sync"
+import (
+	"net"
+	"sync"
+)
 
 // hold knows why a connection is not read from. A client's silence is not held
 // against it while its commands keep the server from reading, but it is while
@@ -25,10 +28,23 @@ func (c *connection) set(what *bool, value bool) {
 }
 
 // Write implements hub.Wire.
-func (c *connection) Write(frames []byte) error {
+func (c *connection) Write(frames [][]byte) error {
 	c.set(&c.hold.writing, true)
 	defer c.set(&c.hold.writing, false)
-	_, err := c.conn.Write(frames)
+	if len(frames) == 1 {
+		_, err := c.conn.Write(frames[0])
+		return err
+	}
+	return writeAll(c.conn, frames)
+}
+
+// TryWrite implements hub.Wire. It never waits, so no client is held back by
+// it.
+func (c *connection) TryWrite(frames [][]byte) ([][]byte, error) { return c.sink.put(frames) }
+
+// writeAll is apart from Write because it allocates.
+func writeAll(conn net.Conn, frames net.Buffers) error {
+	_, err := frames.WriteTo(conn)
 	return err
 }
 

@@ -39,9 +39,22 @@ type Options struct {
 	MetadataSize int
 	// ReplySize is the most bytes of a reply's payload.
 	ReplySize int
+	// Sessions keeps what belongs to sessions beyond their connection; nil:
+	// nothing does.
+	Sessions Sessions
 	// AssignID lists the prefixes under which a client without subprotocol
 	// gets its connection id: "mesh", "rt".
 	AssignID []string
+}
+
+// Sessions takes sessions in and lets go of them. Both are called once for each
+// session, Close after its connection has ended and after the last of its
+// commands.
+type Sessions interface {
+	// Open is called before the client learns that it is connected; an error
+	// refuses the handshake.
+	Open(ctx context.Context, s *hub.Session) error
+	Close(ctx context.Context, s *hub.Session)
 }
 
 // Metrics are a Server's counters.
@@ -171,7 +184,7 @@ func (s *Server) start(c *connection, first []byte) bool {
 	s.work.Add(1) // until forget, by whichever goroutine has the turn then
 	go func() {
 		_ = c.session.Uncork(first)
-		c.observe(func(ctx context.Context, o command.Observer) { o.Connected(ctx, c.session) })
+		s.router.Connected(s.base, c.session)
 		c.read()
 	}()
 	return true

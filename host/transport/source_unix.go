@@ -22,6 +22,18 @@ type directSource struct {
 }
 
 func newDirectSource(conn net.Conn) source {
+	raw := rawConn(conn)
+	if raw == nil {
+		return nil
+	}
+	s := &directSource{raw: raw}
+	s.try = s.read
+	return s
+}
+
+// rawConn returns the way to a connection's file descriptor, nil where what is
+// read there is not what the client wrote.
+func rawConn(conn net.Conn) syscall.RawConn {
 	var raw syscall.RawConn
 	var err error
 	switch c := conn.(type) {
@@ -29,15 +41,11 @@ func newDirectSource(conn net.Conn) source {
 		raw, err = c.SyscallConn()
 	case *net.UnixConn:
 		raw, err = c.SyscallConn()
-	default:
-		return nil
 	}
 	if err != nil {
 		return nil
 	}
-	s := &directSource{raw: raw}
-	s.try = s.read
-	return s
+	return raw
 }
 
 func (s *directSource) fill(in *inbound) error {

@@ -50,6 +50,25 @@
 // reflection nor encoding/json, which makes a plugin 1.4 MB larger; nothing
 // keeps a plugin from importing it all the same.
 //
+// # Guards
+//
+// Channels and presence are closed to clients until [Plugin.Channel] and
+// [Plugin.Presence] expose them; rooms are open, and [Plugin.Room] guards them.
+// A guard decides on each client, from what the call tells of it or from what
+// the host knows:
+//
+//	p.Channel("/^chat:.+$/", mesh.GuardedBy("members"), mesh.History(100))
+//	p.Guard("members", func(c *mesh.GuardCall) error {
+//		member, err := mesh.Rooms.Has(c.Name(), c.ConnectionID())
+//		if err == nil && !member {
+//			err = mesh.Denied("You are not in this room.")
+//		}
+//		return err
+//	})
+//
+// What the plugin itself does, through [Channels], [Rooms], [Presence],
+// [Connections] and [Users], no guard is asked about.
+//
 // # Tests
 //
 // Built for any other target than wasm the package is an ordinary one: package

@@ -10,6 +10,10 @@ type document struct {
 	commands      []*ObjectBuilder
 	middleware    []*ObjectBuilder
 	guards        []*ObjectBuilder
+	channels      []*ObjectBuilder
+	presence      []*ObjectBuilder
+	rooms         []*ObjectBuilder
+	metadataGuard string
 	hooks         []*ObjectBuilder
 	schedules     []*ObjectBuilder
 	capabilities  []*ObjectBuilder
@@ -30,6 +34,12 @@ func (d *document) JSON() JSON {
 	addEntries(o, "commands", d.commands)
 	addEntries(o, "middleware", d.middleware)
 	addEntries(o, "guards", d.guards)
+	addEntries(o, "channels", d.channels)
+	addEntries(o, "presence", d.presence)
+	addEntries(o, "rooms", d.rooms)
+	if d.metadataGuard != "" {
+		o.Text("metadataGuard", d.metadataGuard)
+	}
 	addEntries(o, "hooks", d.hooks)
 	addEntries(o, "schedules", d.schedules)
 	addEntries(o, "capabilities", d.capabilities)

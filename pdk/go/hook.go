@@ -11,6 +11,28 @@ type Departure struct {
 	Reason string
 }
 
+// RoomChange is a membership that has begun or ended. Of a connection that has
+// ended, the metadata is the last it had.
+type RoomChange struct {
+	*Call
+	// Room is the room's name.
+	Room string
+	// Reason is one of the Left constants, "" for a join.
+	Reason string
+}
+
+// Why a member has left a room, as RoomChange.Reason says.
+const (
+	// LeftByRequest: the client asked to.
+	LeftByRequest = "leave"
+	// LeftByDisconnect: its connection has ended.
+	LeftByDisconnect = "disconnect"
+	// LeftByRemoval: a plugin or an operator took it out of the room.
+	LeftByRemoval = "removed"
+	// LeftByClear: the room was cleared.
+	LeftByClear = "cleared"
+)
+
 // A plugin registers at most one hook for each event.
 
 // Authenticate registers the hook that says who a client is before it may
@@ -43,6 +65,27 @@ func (p *Plugin) OnDisconnect(fn func(*Departure) error, options ...HookOption) 
 		f := codec.Decode(c.request.detail())
 		code, _ := f.Int()
 		return c.memory.outcome(statusError, fn(&Departure{Call: c, Code: int(code), Reason: f.String()}))
+	}, options)
+}
+
+// OnJoin registers the hook that runs after a connection has become a member of
+// a room, whoever made it one. An error is logged.
+func (p *Plugin) OnJoin(fn func(*RoomChange) error, options ...HookOption) {
+	p.onRoom("join", fn, options)
+}
+
+// OnLeave registers the hook that runs after a connection has ceased to be a
+// member of a room, for whatever reason. An error is logged.
+func (p *Plugin) OnLeave(fn func(*RoomChange) error, options ...HookOption) {
+	p.onRoom("leave", fn, options)
+}
+
+func (p *Plugin) onRoom(event string, fn func(*RoomChange) error, options []HookOption) {
+	change := new(RoomChange) // an instance runs one call at a time
+	p.hook(event, fn == nil, func(c *Call) []byte {
+		detail := c.request.detail()
+		*change = RoomChange{c, c.memory.text(codec.Skip(detail, 0)), c.memory.text(codec.Skip(detail, 1))}
+		return c.memory.outcome(statusError, fn(change))
 	}, options)
 }
 

@@ -5,8 +5,9 @@ import (
 	"github.com/mesh-host/mesh-host/pdk/go/internal/env"
 )
 
-// smallResult is the size, in bytes, up to which a result without text fits
-// the buffer of the arguments; an integer and a boolean take 17.
+// smallResult is the size, in bytes, up to which a result without JSON fits a
+// buffer that is used again; an integer and a boolean take 17, the position of a
+// message about 40.
 const smallResult = 64
 
 // finishCall fetches the result of a host call into memory of its own: the
@@ -15,7 +16,8 @@ func finishCall(result uint64) (codec.Fields, error) {
 	return finish(result, make([]byte, uint32(result)))
 }
 
-// finishSmall fetches a result of integers and booleans without allocating.
+// finishSmall fetches a result of which nothing is kept but what decoding
+// copies, without allocating where it is small.
 func finishSmall(result uint64) (codec.Fields, error) {
 	if result > smallResult { // also where the upper half names an error
 		return finishCall(result)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
 )
 
 // instance calls handlers as wasm does, without the guard of guest.Call.
@@ -17,14 +19,17 @@ type instance struct {
 }
 
 func newInstance(handlers ...func(*Call) (JSON, error)) *instance {
-	i := &instance{request: command(`{"a":1,"b":2}`)}
-	i.input = make([]byte, len(i.request)+slack)
-	i.plugin.register(func(p *Plugin) error {
+	return setUp(command(`{"a":1,"b":2}`), func(p *Plugin) error {
 		for n, h := range handlers {
 			p.Command(fmt.Sprint("c", n), h)
 		}
 		return nil
 	})
+}
+
+func setUp(request []byte, setup func(*Plugin) error) *instance {
+	i := &instance{request: request, input: make([]byte, len(request)+slack)}
+	i.plugin.register(setup)
 	return i
 }
 
@@ -49,6 +54,27 @@ func TestCallsDoNotAllocate(t *testing.T) {
 		allocations := testing.AllocsPerRun(100, func() { p.call(i) })
 		if allocations != 0 {
 			t.Errorf("handler %d allocates %v times", i, allocations)
+		}
+	}
+}
+
+func TestGuardsAndHooksDoNotAllocate(t *testing.T) {
+	detail := codec.AppendString(codec.AppendString(nil, TopicChannel), ActionSubscribe)
+	var seen string
+	p := setUp(detailed(3, detail), func(p *Plugin) error {
+		p.Guard("g", func(c *GuardCall) error {
+			seen = c.Topic() + c.Action()[:0]
+			return nil
+		})
+		p.OnLeave(func(c *RoomChange) error {
+			seen = c.Room
+			return nil
+		})
+		return nil
+	})
+	for i := range p.plugin.handlers {
+		if allocations := testing.AllocsPerRun(100, func() { p.call(i) }); allocations != 0 || seen != TopicChannel {
+			t.Errorf("handler %d allocates %v times and saw %q", i, allocations, seen)
 		}
 	}
 }

@@ -35,8 +35,8 @@ func (p *Plugin) Name(name string) { p.document.name = name }
 func (p *Plugin) Version(version string) { p.document.version = version }
 
 // Order sorts this plugin's global middleware and authenticate hooks among
-// those of all plugins, where they state no order of their own: lower runs
-// first, equal ones by file name. Default 0.
+// those of all plugins, where they state no order of their own, and its
+// exposures: lower comes first, equal ones by file name. Default 0.
 func (p *Plugin) Order(order int) { p.document.order = order }
 
 // ConfigSchema describes the plugin's settings to its operator, as a JSON
@@ -76,14 +76,6 @@ func (p *Plugin) Middleware(name string, fn func(*MiddlewareCall) error, options
 		option.middleware(o)
 	}
 	p.document.middleware = append(p.document.middleware, o)
-}
-
-// Guard registers a guard, which exposures name: nil allows, an error refuses.
-func (p *Plugin) Guard(name string, fn func(*Call) error) {
-	number := p.add("guard", name, fn == nil, handler{other: func(c *Call) []byte {
-		return c.memory.outcome(statusRefuse, fn(c))
-	}})
-	p.document.guards = append(p.document.guards, Object().Text("name", name).Int("handler", number))
 }
 
 // add appends a handler and returns its number.

@@ -17,6 +17,8 @@ func none(*Call) (JSON, error)              { return nil, nil }
 func nothing(*Call) error                   { return nil }
 func passing(*MiddlewareCall) error         { return nil }
 func departed(*Departure) error             { return nil }
+func moved(*RoomChange) error               { return nil }
+func allow(*GuardCall) error                { return nil }
 func unknown(*Handshake) (*Identity, error) { return nil, nil }
 
 func TestRegistrationDocument(t *testing.T) {
@@ -31,10 +33,18 @@ func TestRegistrationDocument(t *testing.T) {
 		p.Middleware("n", passing)
 		p.Command("a", none)
 		p.Command("b", none, Concurrent(), Using("n", "m"))
-		p.Guard("g", nothing)
+		p.Guard("g", allow)
+		p.Channel("a")
+		p.Channel("/^b:.+$/", GuardedBy("g"), Publishable(), History(5), HistoryTTL(90*Second), SlowDrop)
+		p.Channel("c", PublishableBy("g"), HistoryTTL(0))
+		p.Presence("/^b:.+$/", GuardedBy("g"), TTL(1500*Millisecond), SlowConflate)
+		p.Room("/^b:.+$/", GuardedBy("g"), MetadataGuardedBy("g"))
+		p.MetadataGuard("g")
 		p.Authenticate(unknown, Order(7))
 		p.OnConnect(nothing)
 		p.OnDisconnect(departed)
+		p.OnJoin(moved)
+		p.OnLeave(moved)
 		p.Every("30s", "tick", nothing)
 		p.Cron("0 4 * * *", "nightly", nothing, OncePerCluster())
 		return nil
@@ -43,8 +53,15 @@ func TestRegistrationDocument(t *testing.T) {
 		`"commands":[{"name":"a","handler":2},{"name":"b","handler":3,"concurrent":true,"middleware":["n","m"]}],` +
 		`"middleware":[{"name":"m","handler":0,"global":true,"order":0},{"name":"n","handler":1}],` +
 		`"guards":[{"name":"g","handler":4}],` +
-		`"hooks":[{"event":"authenticate","handler":5,"order":7},{"event":"connect","handler":6},{"event":"disconnect","handler":7}],` +
-		`"schedules":[{"name":"tick","handler":8,"every":"30s"},{"name":"nightly","handler":9,"cron":"0 4 * * *","scope":"cluster"}],` +
+		`"channels":[{"pattern":"a"},` +
+		`{"pattern":"/^b:.+$/","guard":"g","publish":true,"history":5,"historyTtl":"90s","slowConsumer":"drop"},` +
+		`{"pattern":"c","publish":true,"publishGuard":"g"}],` +
+		`"presence":[{"pattern":"/^b:.+$/","guard":"g","ttl":"1500ms","slowConsumer":"conflate"}],` +
+		`"rooms":[{"pattern":"/^b:.+$/","guard":"g","metadataGuard":"g"}],` +
+		`"metadataGuard":"g",` +
+		`"hooks":[{"event":"authenticate","handler":5,"order":7},{"event":"connect","handler":6},{"event":"disconnect","handler":7},` +
+		`{"event":"join","handler":8},{"event":"leave","handler":9}],` +
+		`"schedules":[{"name":"tick","handler":10,"every":"30s"},{"name":"nightly","handler":11,"cron":"0 4 * * *","scope":"cluster"}],` +
 		`"capabilities":[{"name":"kv","reason":"counts \"calls\""}],` +
 		`"configSchema":{"type":"object"}}`
 	if got := g.Register(); string(got) != want {
@@ -65,9 +82,10 @@ func TestRegistrationErrors(t *testing.T) {
 			p.Middleware("m", nil)
 			p.Guard("g", nil)
 			p.Authenticate(nil)
+			p.OnJoin(nil)
 			p.Every("1s", "s", nil)
 			return errors.New("and more")
-		}, `{"error":"middleware \"m\" has no handler\nguard \"g\" has no handler\nhook \"authenticate\" has no handler\nschedule \"s\" has no handler\nand more"}`},
+		}, `{"error":"middleware \"m\" has no handler\nguard \"g\" has no handler\nhook \"authenticate\" has no handler\nhook \"join\" has no handler\nschedule \"s\" has no handler\nand more"}`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +209,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			g := &guest{setup: func(p *Plugin) error {
 				p.Command("c", func(*Call) (JSON, error) { return nil, test.err })
 				p.Middleware("m", func(*MiddlewareCall) error { return test.err })
-				p.Guard("g", func(*Call) error { return test.err })
+				p.Guard("g", func(*GuardCall) error { return test.err })
 				p.Authenticate(func(*Handshake) (*Identity, error) { return nil, test.err })
 				p.OnConnect(func(*Call) error { return test.err })
 				p.Every("1s", "s", func(*Call) error { return test.err })
@@ -269,5 +287,19 @@ func TestHostErrors(t *testing.T) {
 	}
 	if _, err := KV.Increment("k", 1, 0); !errors.Is(err, codec.ErrTruncated) {
 		t.Errorf("malformed small: %v", err)
+	}
+}
+
+func TestDurationsAreReadable(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[Duration]string{
+		0: `{}`, 5: `{"d":"5ms"}`, Second: `{"d":"1s"}`, 90 * Second: `{"d":"90s"}`, 2 * Minute: `{"d":"2m"}`,
+		Day: `{"d":"24h"}`, 61*Minute + 1: `{"d":"3660001ms"}`, -Second: `{"d":"-1s"}`,
+	} {
+		o := Object()
+		duration(o, "d", d)
+		if got := o.JSON(); string(got) != want {
+			t.Errorf("%d: got %s, want %s", d, got, want)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
-	"github.com/mesh-host/mesh-host/pdk/go/internal/env"
 	"github.com/mesh-host/mesh-host/pdk/go/internal/vectors"
 )
 
@@ -19,7 +18,7 @@ func TestMessageVectors(t *testing.T) {
 	t.Parallel()
 	checks := map[string]func(*testing.T, vectors.Vector){
 		"Request": checkRequest, "Response": checkResponse, "Error": checkError,
-		"Handshake": checkHandshake, "Departure": checkDeparture,
+		"Handshake": checkHandshake, "Departure": checkDeparture, "Access": checkAccess, "RoomChange": checkRoomChange,
 	}
 	for _, v := range vectors.Read(t, "messages.json") {
 		t.Run(v.Name, func(t *testing.T) {
@@ -105,7 +104,7 @@ func checkResponse(t *testing.T, v vectors.Vector) {
 			}
 			return nil
 		})
-		p.Guard("y", func(*Call) error { return decodeError(want.Body) })
+		p.Guard("y", func(*GuardCall) error { return decodeError(want.Body) })
 		return nil
 	}}
 	g.Register()
@@ -180,142 +179,64 @@ func checkDeparture(t *testing.T, v vectors.Vector) {
 		return nil
 	}}
 	g.Register()
-	request := codec.AppendInt(nil, 6)
-	for range 6 {
-		request = codec.AppendAbsent(request)
-	}
-	g.Call(0, codec.AppendBytes(request, v.Bytes(t)))
+	g.Call(0, detailed(6, v.Bytes(t)))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-// members are those of any operation's request or response.
-type members struct {
-	Level, Message, Key, Value, Expected, Config, Current   member
-	ConnectionID, Metadata, User, Strategy, Reason, Command member
-	Payload                                                 member
-	TTL, By, Code, Sent                                     vectors.Int
-	To, Exclude                                             []string
-	Deleted, Swapped, Disconnected                          bool
-}
-
-// The kit's functions of each operation, called with the members of a request
-// and giving those of the response. kv.increment's value is a number.
-var operations = map[string]func(q members) (members, int64, error){
-	"log": func(q members) (members, int64, error) {
-		Log(string(q.Level), string(q.Message))
-		return members{}, 0, nil
-	},
-	"config.get": func(members) (members, int64, error) {
-		v, err := Config()
-		return members{Config: member(v)}, 0, err
-	},
-	"kv.get": func(q members) (members, int64, error) {
-		v, err := KV.Get(string(q.Key))
-		return members{Value: member(v)}, 0, err
-	},
-	"kv.set": func(q members) (members, int64, error) {
-		return members{}, 0, KV.Set(string(q.Key), JSON(q.Value), Duration(q.TTL))
-	},
-	"kv.delete": func(q members) (members, int64, error) {
-		v, err := KV.Delete(string(q.Key))
-		return members{Deleted: v}, 0, err
-	},
-	"kv.increment": func(q members) (members, int64, error) {
-		v, err := KV.Increment(string(q.Key), int64(q.By), Duration(q.TTL))
-		return members{}, v, err
-	},
-	"kv.compareAndSet": func(q members) (members, int64, error) {
-		swapped, current, err := KV.CompareAndSet(string(q.Key), JSON(q.Expected), JSON(q.Value), Duration(q.TTL))
-		return members{Swapped: swapped, Current: member(current)}, 0, err
-	},
-	"connections.metadata.get": func(q members) (members, int64, error) {
-		metadata, user, err := ConnectionMetadata(string(q.ConnectionID))
-		r := members{Metadata: member(metadata)}
-		if user != "" {
-			r.User = member(user)
-		}
-		return r, 0, err
-	},
-	"connections.metadata.set": func(q members) (members, int64, error) {
-		v, err := SetConnectionMetadata(string(q.ConnectionID), JSON(q.Metadata), string(q.Strategy))
-		return members{Metadata: member(v)}, 0, err
-	},
-	"connections.send": func(q members) (members, int64, error) {
-		v, err := Send(q.To, string(q.Command), JSON(q.Payload), q.Exclude...)
-		return members{Sent: vectors.Int(v)}, 0, err
-	},
-	"broadcast": func(q members) (members, int64, error) {
-		v, err := Broadcast(string(q.Command), JSON(q.Payload), q.Exclude...)
-		return members{Sent: vectors.Int(v)}, 0, err
-	},
-	"connections.disconnect": func(q members) (members, int64, error) {
-		v, err := Disconnect(string(q.ConnectionID), int(q.Code), string(q.Reason))
-		return members{Disconnected: v}, 0, err
-	},
-}
-
-// TestOperationVectors is not parallel: it stands in for the host.
-func TestOperationVectors(t *testing.T) {
-	for _, v := range vectors.Read(t, "operations.json") {
-		t.Run(v.Name, func(t *testing.T) {
-			run := operations[v.Operation]
-			if run == nil {
-				t.Fatalf("the kit has no function for %s", v.Operation)
-			}
-			var called string
-			var arguments, result []byte
-			env.Host = func(operation string, given []byte) (uint32, []byte) {
-				called, arguments = operation, bytes.Clone(given)
-				return 0, result
-			}
-			defer func() { env.Host = nil }()
-			if v.Message == "request" {
-				var q members
-				v.Into(t, &q)
-				if _, _, err := run(q); err != nil {
-					t.Error(err)
-				}
-				if called != v.Operation || !bytes.Equal(arguments, v.Bytes(t)) {
-					t.Errorf("called %s with %x, want %s", called, arguments, v.Hex)
-				}
-				return
-			}
-			result = v.Bytes(t)
-			var want members
-			number := readMembers(t, v, &want)
-			got, value, err := run(members{})
-			if err != nil || !reflect.DeepEqual(got, want) || value != number {
-				t.Errorf("got %+v, %d, %v, want %+v, %d", got, value, err, want, number)
-			}
-		})
+// detailed is a request with nothing but a detail.
+func detailed(kind int64, detail []byte) []byte {
+	request := codec.AppendInt(nil, kind)
+	for range 6 {
+		request = codec.AppendAbsent(request)
 	}
+	return codec.AppendBytes(request, detail)
 }
 
-// readMembers reads a value. The one member that is an integer in one operation
-// and JSON in the others is returned apart.
-func readMembers(t *testing.T, v vectors.Vector, m *members) (value int64) {
+// access is what a guard is asked about.
+type access struct{ Topic, Action string }
+
+func checkAccess(t *testing.T, v vectors.Vector) {
 	t.Helper()
-	if v.Operation != "kv.increment" || v.Message != "response" {
-		v.Into(t, m)
-		return 0
+	var want, got access
+	if v.Error == "" {
+		v.Into(t, &want)
+	} else {
+		want.Topic = "channel" // a malformed field reads as none
 	}
-	var number struct{ Value vectors.Int }
-	v.Into(t, &number)
-	return int64(number.Value)
+	g := guest{setup: func(p *Plugin) error {
+		p.Guard("x", func(c *GuardCall) error {
+			got = access{c.Topic(), c.Action()}
+			return nil
+		})
+		return nil
+	}}
+	g.Register()
+	g.Call(0, detailed(3, v.Bytes(t)))
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 }
 
-// TestEveryOperationHasVectors is the reminder to add some.
-func TestEveryOperationHasVectors(t *testing.T) {
-	t.Parallel()
-	seen := map[string]int{}
-	for _, v := range vectors.Read(t, "operations.json") {
-		seen[v.Operation] |= map[string]int{"request": 1, "response": 2}[v.Message]
+func checkRoomChange(t *testing.T, v vectors.Vector) {
+	t.Helper()
+	var want, got RoomChange
+	v.Into(t, &want)
+	take := func(c *RoomChange) error {
+		got = RoomChange{Room: c.Room, Reason: c.Reason}
+		return nil
 	}
-	for name := range operations {
-		if seen[name] != 3 {
-			t.Errorf("%s lacks a vector of its request or its response", name)
+	g := guest{setup: func(p *Plugin) error {
+		p.OnJoin(take)
+		p.OnLeave(take)
+		return nil
+	}}
+	g.Register()
+	for handler := range uint32(2) {
+		g.Call(handler, detailed(8+int64(handler), v.Bytes(t)))
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
 }

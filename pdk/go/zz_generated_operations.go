@@ -139,6 +139,53 @@ func callConnectionsSend(to []string, command string, payload JSON, exclude []st
 	return
 }
 
+// callConnectionsDisconnect calls connections.disconnect. Closes a connection. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.
+func callConnectionsDisconnect(connectionID string, code int64, reason string) (disconnected bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendOptionalInt(b, code)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.ConnectionsDisconnect(keep(b)))
+	if err != nil {
+		return
+	}
+	disconnected = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callConnectionsList calls connections.list. Lists the connections. Their latency is the last one measured, 0 before that.
+func callConnectionsList(user string, cursor string, limit int64) (connections JSON, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, user)
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishCall(env.ConnectionsList(keep(b)))
+	if err != nil {
+		return
+	}
+	connections = f.Bytes()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
+// callConnectionsMetadataList calls connections.metadata.list. Lists the metadata of all connections or of a room's members, null where none was set.
+func callConnectionsMetadataList(roomName string, cursor string, limit int64) (metadata JSON, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, roomName)
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishCall(env.ConnectionsMetadataList(keep(b)))
+	if err != nil {
+		return
+	}
+	metadata = f.Bytes()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
 // callBroadcast calls broadcast. Pushes {command, payload} to every connection.
 func callBroadcast(command string, payload JSON, exclude []string) (sent int64, err error) {
 	b := beginCall()
@@ -154,17 +201,326 @@ func callBroadcast(command string, payload JSON, exclude []string) (sent int64, 
 	return
 }
 
-// callConnectionsDisconnect calls connections.disconnect. Closes a connection. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.
-func callConnectionsDisconnect(connectionID string, code int64, reason string) (disconnected bool, err error) {
+// callUsersSend calls users.send. Pushes {command, payload} to every connection of the users of a list.
+func callUsersSend(to []string, command string, payload JSON, exclude []string) (sent int64, err error) {
 	b := beginCall()
-	b = codec.AppendString(b, connectionID)
-	b = codec.AppendOptionalInt(b, code)
-	b = codec.AppendOptionalString(b, reason)
-	f, err := finishSmall(env.ConnectionsDisconnect(keep(b)))
+	b = codec.AppendStrings(b, to)
+	b = codec.AppendString(b, command)
+	b = codec.AppendBytes(b, payload)
+	b = codec.AppendStrings(b, exclude)
+	f, err := finishSmall(env.UsersSend(keep(b)))
 	if err != nil {
 		return
 	}
-	disconnected = f.Bool()
+	sent, _ = f.Int()
+	err = f.Err()
+	return
+}
+
+// callUsersDisconnect calls users.disconnect. Closes every connection of a user. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.
+func callUsersDisconnect(user string, code int64, reason string) (disconnected int64, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, user)
+	b = codec.AppendOptionalInt(b, code)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.UsersDisconnect(keep(b)))
+	if err != nil {
+		return
+	}
+	disconnected, _ = f.Int()
+	err = f.Err()
+	return
+}
+
+// callUsersList calls users.list. Lists the users that are connected.
+func callUsersList(cursor string, limit int64) (users []string, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishSmall(env.UsersList(keep(b)))
+	if err != nil {
+		return
+	}
+	users = f.Strings()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
+// callUsersConnections calls users.connections. Lists the connections of a user.
+func callUsersConnections(user string) (connections []string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, user)
+	f, err := finishSmall(env.UsersConnections(keep(b)))
+	if err != nil {
+		return
+	}
+	connections = f.Strings()
+	err = f.Err()
+	return
+}
+
+// callRoomsAdd calls rooms.add. Makes a connection a member of a room, as if it had joined; no guard is asked. The hooks that this sets off run after the call has returned. ENOTFOUND where there is no such connection, ELIMIT beyond limits.rooms.
+func callRoomsAdd(roomName string, connectionID string) (joined bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	f, err := finishSmall(env.RoomsAdd(keep(b)))
+	if err != nil {
+		return
+	}
+	joined = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callRoomsRemove calls rooms.remove. Ends a membership. The hooks that this sets off run after the call has returned.
+func callRoomsRemove(roomName string, connectionID string) (left bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	f, err := finishSmall(env.RoomsRemove(keep(b)))
+	if err != nil {
+		return
+	}
+	left = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callRoomsRemoveFromAll calls rooms.removeFromAll. Ends all memberships of a connection. The hooks that this sets off run after the call has returned.
+func callRoomsRemoveFromAll(connectionID string) (rooms []string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, connectionID)
+	f, err := finishSmall(env.RoomsRemoveFromAll(keep(b)))
+	if err != nil {
+		return
+	}
+	rooms = f.Strings()
+	err = f.Err()
+	return
+}
+
+// callRoomsHas calls rooms.has. Tells whether a connection is a member of a room.
+func callRoomsHas(roomName string, connectionID string) (member bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	f, err := finishSmall(env.RoomsHas(keep(b)))
+	if err != nil {
+		return
+	}
+	member = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callRoomsMembers calls rooms.members. Lists the members of a room.
+func callRoomsMembers(roomName string) (members []string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	f, err := finishSmall(env.RoomsMembers(keep(b)))
+	if err != nil {
+		return
+	}
+	members = f.Strings()
+	err = f.Err()
+	return
+}
+
+// callRoomsList calls rooms.list. Lists the rooms that have members, or those of a connection.
+func callRoomsList(connectionID string, cursor string, limit int64) (rooms []string, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, connectionID)
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishSmall(env.RoomsList(keep(b)))
+	if err != nil {
+		return
+	}
+	rooms = f.Strings()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
+// callRoomsClear calls rooms.clear. Ends all memberships of a room and removes its metadata. The hooks that this sets off run after the call has returned.
+func callRoomsClear(roomName string) (removed int64, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	f, err := finishSmall(env.RoomsClear(keep(b)))
+	if err != nil {
+		return
+	}
+	removed, _ = f.Int()
+	err = f.Err()
+	return
+}
+
+// callRoomsSend calls rooms.send. Pushes {command, payload} to the members of a room.
+func callRoomsSend(roomName string, command string, payload JSON, exclude []string) (sent int64, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, command)
+	b = codec.AppendBytes(b, payload)
+	b = codec.AppendStrings(b, exclude)
+	f, err := finishSmall(env.RoomsSend(keep(b)))
+	if err != nil {
+		return
+	}
+	sent, _ = f.Int()
+	err = f.Err()
+	return
+}
+
+// callRoomsMetadataGet calls rooms.metadata.get. Reads a room's metadata.
+func callRoomsMetadataGet(roomName string) (metadata JSON, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	f, err := finishCall(env.RoomsMetadataGet(keep(b)))
+	if err != nil {
+		return
+	}
+	metadata = f.Bytes()
+	err = f.Err()
+	return
+}
+
+// callRoomsMetadataSet calls rooms.metadata.set. Writes a room's metadata, which outlives its members; null removes it. EPAYLOAD for an unknown strategy or a merge of something that is not an object, ETOOLARGE beyond limits.metadata_size, ELIMIT beyond limits.room_metadata.
+func callRoomsMetadataSet(roomName string, metadata JSON, strategy string) (metadataResult JSON, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendBytes(b, metadata)
+	b = codec.AppendOptionalString(b, strategy)
+	f, err := finishCall(env.RoomsMetadataSet(keep(b)))
+	if err != nil {
+		return
+	}
+	metadataResult = f.Bytes()
+	err = f.Err()
+	return
+}
+
+// callRoomsMetadataList calls rooms.metadata.list. Lists the rooms that have metadata.
+func callRoomsMetadataList(cursor string, limit int64) (metadata JSON, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishCall(env.RoomsMetadataList(keep(b)))
+	if err != nil {
+		return
+	}
+	metadata = f.Bytes()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
+// callChannelsPublish calls channels.publish. Publishes a message to the subscribers of a channel. What is kept follows the channel's pattern; history may keep more.
+func callChannelsPublish(channel string, message JSON, history int64) (offset int64, epoch string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, channel)
+	b = codec.AppendBytes(b, message)
+	b = codec.AppendOptionalInt(b, history)
+	f, err := finishSmall(env.ChannelsPublish(keep(b)))
+	if err != nil {
+		return
+	}
+	offset, _ = f.Int()
+	epoch = f.String()
+	err = f.Err()
+	return
+}
+
+// callChannelsHistory calls channels.history. Reads the newest messages that are kept of a channel.
+func callChannelsHistory(channel string, limit int64, since int64, sinceTime int64) (history JSON, offset int64, epoch string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, channel)
+	b = codec.AppendOptionalInt(b, limit)
+	b = codec.AppendOptionalInt(b, since)
+	b = codec.AppendOptionalInt(b, sinceTime)
+	f, err := finishCall(env.ChannelsHistory(keep(b)))
+	if err != nil {
+		return
+	}
+	history = f.Bytes()
+	offset, _ = f.Int()
+	epoch = f.String()
+	err = f.Err()
+	return
+}
+
+// callChannelsUnsubscribe calls channels.unsubscribe. Ends a connection's subscription to a channel; the client is told with an unsubscribed push.
+func callChannelsUnsubscribe(channel string, connectionID string, reason string) (unsubscribed bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, channel)
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.ChannelsUnsubscribe(keep(b)))
+	if err != nil {
+		return
+	}
+	unsubscribed = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callPresenceList calls presence.list. Lists who is present in a room, and their states.
+func callPresenceList(roomName string) (present []string, states JSON, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	f, err := finishCall(env.PresenceList(keep(b)))
+	if err != nil {
+		return
+	}
+	present = f.Strings()
+	states = f.Bytes()
+	err = f.Err()
+	return
+}
+
+// callPresenceSet calls presence.set. Sets the state of a connection that is present in a room. ETOOLARGE beyond limits.presence_state.
+func callPresenceSet(roomName string, connectionID string, state JSON, expireAfter int64, silent bool) (success bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendBytes(b, state)
+	b = codec.AppendOptionalInt(b, expireAfter)
+	b = codec.AppendBool(b, silent)
+	f, err := finishSmall(env.PresenceSet(keep(b)))
+	if err != nil {
+		return
+	}
+	success = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callPresenceClear calls presence.clear. Clears the state of a connection that is present in a room.
+func callPresenceClear(roomName string, connectionID string) (success bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	f, err := finishSmall(env.PresenceClear(keep(b)))
+	if err != nil {
+		return
+	}
+	success = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callPresenceUnsubscribe calls presence.unsubscribe. Ends a connection's subscription to the presence of a room; the client is told with an unsubscribed push.
+func callPresenceUnsubscribe(roomName string, connectionID string, reason string) (unsubscribed bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, roomName)
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.PresenceUnsubscribe(keep(b)))
+	if err != nil {
+		return
+	}
+	unsubscribed = f.Bool()
 	err = f.Err()
 	return
 }

@@ -60,11 +60,15 @@ func compile(tb testing.TB, file string, enforced bool, h *host) *plugin {
 	return p
 }
 
-// imports makes the module mesh: a function per operation, and take.
+// imports makes the module mesh: a function per operation that plugins may
+// call, and take.
 func (p *plugin) imports(ctx context.Context) error {
 	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
 	b := p.runtime.NewHostModuleBuilder(abi.Namespace)
 	for _, o := range abi.Operations {
+		if o.Door == abi.DoorOperator {
+			continue
+		}
 		call := func(_ context.Context, m api.Module, stack []uint64) {
 			arguments, ok := m.Memory().Read(uint32(stack[0]), uint32(stack[1]))
 			if !ok {
@@ -149,6 +153,9 @@ func (g *guest) registration(tb testing.TB) abi.Registration {
 		g.commands[c.Name] = c.Handler
 	}
 	for _, m := range r.Middleware {
+		g.handlers[m.Name] = m.Handler
+	}
+	for _, m := range r.Guards {
 		g.handlers[m.Name] = m.Handler
 	}
 	for _, h := range r.Hooks {

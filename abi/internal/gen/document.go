@@ -57,14 +57,28 @@ func operationsTable(ops []operation) string {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "### `%s`\n\n%s", o.Name, o.Doc)
-		if o.Capability != "" {
-			fmt.Fprintf(&b, " Capability: `%s`.", o.Capability)
-		}
+		operationNotes(&b, o)
 		b.WriteString("\n\n| | field | type | meaning |\n|---|---|---|---|\n")
 		fieldRows(&b, "request", o.Request)
 		fieldRows(&b, "response", o.Response)
 	}
 	return b.String()
+}
+
+// operationNotes says who may call an operation and how it is answered in JSON.
+func operationNotes(b *strings.Builder, o operation) {
+	if o.Capability != "" {
+		fmt.Fprintf(b, " Capability: `%s`.", o.Capability)
+	}
+	switch o.Door {
+	case doorPlugin:
+		b.WriteString(" Plugins only.")
+	case doorOperator:
+		b.WriteString(" Operators only.")
+	}
+	if o.Result != "" {
+		fmt.Fprintf(b, " Result: `%s`.", o.Result)
+	}
 }
 
 func fieldRows(b *strings.Builder, message string, fields []field) {

@@ -46,6 +46,14 @@ func TestTablesThatContradictThemselvesAreRefused(t *testing.T) {
 			tables{operations: []operation{{Name: "x", Response: []field{{Name: "y", Type: "float"}}}}},
 			`operation x: unknown type "float" of field "y"`,
 		},
+		"unknown door": {
+			tables{operations: []operation{{Name: "x", Door: "back"}}},
+			`operation x: unknown door "back"`,
+		},
+		"result that is no field": {
+			tables{operations: []operation{{Name: "x", Request: []field{{Name: "y", Type: "int"}}, Result: "y"}}},
+			`operation x: its response has no field "y" to be the result`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +79,36 @@ func TestNames(t *testing.T) {
 	for name, want := range map[string]string{"connectionId": "connectionID", "type": "typeValue", "to": "to"} {
 		if got := localName(name); got != want {
 			t.Errorf("localName(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOperatorsOperationsAreNotForPlugins(t *testing.T) {
+	t.Parallel()
+	ops := []operation{{Name: "both"}, {Name: "plugins", Door: doorPlugin}, {Name: "operators", Door: doorOperator}}
+	var names []string
+	for _, o := range forPlugins(ops) {
+		names = append(names, o.Name)
+	}
+	if got := strings.Join(names, " "); got != "both plugins" {
+		t.Errorf("plugins get %s", got)
+	}
+	if len(ops) != 3 || ops[2].Name != "operators" {
+		t.Errorf("the table itself has become %v", ops)
+	}
+}
+
+func TestOperationNotes(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]operation{
+		"":                                   {Name: "x"},
+		" Capability: `c`. Plugins only.":    {Name: "x", Capability: "c", Door: doorPlugin},
+		" Operators only. Result: `things`.": {Name: "x", Door: doorOperator, Result: "things"},
+	} {
+		var b strings.Builder
+		operationNotes(&b, o)
+		if b.String() != want {
+			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,11 @@ func kitCodesSource(t tables) []byte {
 	b.WriteString("}\nreturn \"\"\n}\n\n")
 	closeConstants(&b, t.closes)
 	return b.Bytes()
+}
+
+// forPlugins leaves out what plugins cannot call.
+func forPlugins(ops []operation) []operation {
+	return slices.DeleteFunc(slices.Clone(ops), func(o operation) bool { return o.Door == doorOperator })
 }
 
 // kitOperationsSource gives the Go kit one function per operation: parameters
@@ -49,7 +55,7 @@ func kitOperation(b *bytes.Buffer, o operation) {
 		return
 	}
 	finish := "finishCall"
-	if fixedSize(o.Response) {
+	if leavesNothing(o.Response) {
 		finish = "finishSmall"
 	}
 	fmt.Fprintf(b, "f, err := %s(env.%s(keep(b)))\nif err != nil {\nreturn\n}\n", finish, goName(o.Name))
@@ -63,15 +69,11 @@ func kitOperation(b *bytes.Buffer, o operation) {
 	b.WriteString("err = f.Err()\nreturn\n}\n\n")
 }
 
-// fixedSize tells the responses of which nothing points into their message,
-// so that it can lie in a buffer that is used again.
-func fixedSize(fields []field) bool {
-	for _, f := range fields {
-		if f.Type != "int" && f.Type != "bool" {
-			return false
-		}
-	}
-	return true
+// leavesNothing tells the responses of which nothing points into their message
+// once it is decoded, so that it can lie in a buffer that is used again. Text is
+// copied.
+func leavesNothing(fields []field) bool {
+	return !slices.ContainsFunc(fields, func(f field) bool { return f.Type == "json" })
 }
 
 func kitParameters(fields []field) string {

@@ -39,9 +39,9 @@ func generate(abi string) (map[string][]byte, error) {
 		filepath.Join(abi, "zz_generated_errors.go"):                    errorsSource(t),
 		filepath.Join(abi, "zz_generated_operations.go"):                operationsSource(t.operations),
 		filepath.Join(kit, "zz_generated_codes.go"):                     kitCodesSource(t),
-		filepath.Join(kit, "zz_generated_operations.go"):                kitOperationsSource(t.operations),
-		filepath.Join(kit, "internal", "env", "zz_generated_wasm.go"):   kitWasmSource(t.operations),
-		filepath.Join(kit, "internal", "env", "zz_generated_native.go"): kitNativeSource(t.operations),
+		filepath.Join(kit, "zz_generated_operations.go"):                kitOperationsSource(forPlugins(t.operations)),
+		filepath.Join(kit, "internal", "env", "zz_generated_wasm.go"):   kitWasmSource(forPlugins(t.operations)),
+		filepath.Join(kit, "internal", "env", "zz_generated_native.go"): kitNativeSource(forPlugins(t.operations)),
 	}
 	files := make(map[string][]byte, len(sources)+1)
 	for path, source := range sources {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -34,6 +35,8 @@ type field struct {
 type operation struct {
 	Name       string  `json:"name"`
 	Capability string  `json:"capability"`
+	Door       string  `json:"door"`
+	Result     string  `json:"result"`
 	Doc        string  `json:"doc"`
 	Request    []field `json:"request"`
 	Response   []field `json:"response"`
@@ -46,7 +49,8 @@ type tables struct {
 }
 
 // check refuses what the JSON files' readers would otherwise find out late: a
-// number, code or name used twice, and a field of an unknown type.
+// number, code or name used twice, a field of an unknown type, and an operation
+// whose door or result does not exist.
 func (t tables) check() error {
 	var errs []error
 	seen := map[string]bool{}
@@ -68,10 +72,28 @@ func (t tables) check() error {
 	}
 	for _, o := range t.operations {
 		once("operation", o.Name)
-		for _, f := range append(append([]field(nil), o.Request...), o.Response...) {
-			if _, ok := fieldTypes[f.Type]; !ok {
-				errs = append(errs, fmt.Errorf("operation %s: unknown type %q of field %q", o.Name, f.Type, f.Name))
-			}
+		errs = append(errs, o.check())
+	}
+	return errors.Join(errs...)
+}
+
+// The doors that an operation may be bound to; without one it has all.
+const (
+	doorPlugin   = "plugin"
+	doorOperator = "operator"
+)
+
+func (o operation) check() error {
+	var errs []error
+	if o.Door != "" && o.Door != doorPlugin && o.Door != doorOperator {
+		errs = append(errs, fmt.Errorf("operation %s: unknown door %q", o.Name, o.Door))
+	}
+	if o.Result != "" && !slices.ContainsFunc(o.Response, func(f field) bool { return f.Name == o.Result }) {
+		errs = append(errs, fmt.Errorf("operation %s: its response has no field %q to be the result", o.Name, o.Result))
+	}
+	for _, f := range slices.Concat(o.Request, o.Response) {
+		if _, ok := fieldTypes[f.Type]; !ok {
+			errs = append(errs, fmt.Errorf("operation %s: unknown type %q of field %q", o.Name, f.Type, f.Name))
 		}
 	}
 	return errors.Join(errs...)

@@ -12,20 +12,79 @@ import (
 
 // Backend is an implementation under test.
 type Backend struct {
-	// New returns an empty store; what it starts ends with t.Cleanup.
-	New func(t *testing.T) backplane.KV
+	// New returns an empty store, whose nodes live as long as lease without
+	// running; what it starts ends with t.Cleanup.
+	New func(t *testing.T, lease time.Duration) Cluster
 	// FakeTime says that the store keeps time with package time alone, so that
 	// its tests can run in a bubble of testing/synctest, where time is exact.
 	FakeTime bool
 }
 
+// Cluster is a store that nodes are attached to.
+type Cluster interface {
+	// Node makes a node with a first lease. The tests attach a receiver and
+	// run it, or leave it to die. An id is used once.
+	Node(id string) backplane.Node
+}
+
 // Run tests a backend against the contract.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
-	t.Run("KV", func(t *testing.T) {
-		t.Parallel()
-		runKV(t, b)
-	})
+	for name, run := range map[string]func(*testing.T, Backend){
+		"KV":                             runKV,
+		"KV of a node that does not run": runKVAlone,
+		"Channels":                       runChannels,
+		"Connections":                    runConnections,
+		"Rooms":                          runRooms,
+		"Presence":                       runPresence,
+		"RoomMetadata":                   runRoomMetadata,
+		"Bus":                            runBus,
+		"Leases":                         runLeases,
+		"Contexts":                       runContexts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, b)
+		})
+	}
+}
+
+// tests are tests by name, each of a store of its own.
+type tests map[string]func(*suite)
+
+// run runs tests in which time does not matter.
+func (b Backend) run(t *testing.T, all tests) {
+	t.Helper()
+	for name, test := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newSuite(t, b, longLease))
+		})
+	}
+}
+
+// runTimed runs tests in which time passes.
+func (b Backend) runTimed(t *testing.T, lease time.Duration, all tests) {
+	t.Helper()
+	for name, test := range all {
+		t.Run(name, func(t *testing.T) {
+			b.timed(t, func(t *testing.T) {
+				t.Helper()
+				test(newSuite(t, b, lease))
+			})
+		})
+	}
+}
+
+// timed runs a test in which time passes.
+func (b Backend) timed(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	t.Parallel()
+	if b.FakeTime {
+		synctest.Test(t, test)
+		return
+	}
+	test(t)
 }
 
 // ttl is the time to live that the tests use.
@@ -33,19 +92,19 @@ func (b Backend) ttl() time.Duration {
 	if b.FakeTime {
 		return time.Minute
 	}
-	return 300 * time.Millisecond
+	return 500 * time.Millisecond
 }
 
-// timed runs a test in which time passes.
-func (b Backend) timed(t *testing.T, test func(store)) {
-	t.Helper()
+// lease is that of the tests in which nodes die. The others have one that lasts
+// however busy the machine is.
+func (b Backend) lease() time.Duration {
 	if b.FakeTime {
-		synctest.Test(t, func(t *testing.T) { test(store{t, b.New(t)}) })
-		return
+		return 10 * time.Second
 	}
-	t.Parallel()
-	test(store{t, b.New(t)})
+	return time.Second
 }
+
+const longLease = time.Minute
 
 // pass lets time go by.
 func pass(d time.Duration) { <-time.After(d) }

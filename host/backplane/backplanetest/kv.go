@@ -17,6 +17,17 @@ var none backplane.Write
 
 func runKV(t *testing.T, b Backend) {
 	t.Helper()
+	runValues(t, b, true)
+}
+
+// runKVAlone shows that values are no matter of leases.
+func runKVAlone(t *testing.T, b Backend) {
+	t.Helper()
+	runValues(t, b, false)
+}
+
+func runValues(t *testing.T, b Backend, running bool) {
+	t.Helper()
 	for name, test := range map[string]func(store){
 		"a missing key has no value":              missing,
 		"a value is what was written last":        overwritten,
@@ -41,16 +52,25 @@ func runKV(t *testing.T, b Backend) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(store{t, b.New(t)})
+			test(newStore(t, b, running))
 		})
 	}
-	runExpiry(t, b)
+	runExpiry(t, b, running)
 }
 
 // store is a store under test, and its test.
 type store struct {
 	*testing.T
 	backplane.KV
+}
+
+func newStore(t *testing.T, b Backend, running bool) store {
+	t.Helper()
+	s := newSuite(t, b, longLease)
+	if running {
+		return store{t, s.node("a").KV()}
+	}
+	return store{t, s.idle("a").KV()}
 }
 
 func (s store) get(key string) []byte {

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"container/heap"
 	"hash/maphash"
 	"sync"
 
@@ -17,7 +16,7 @@ type entry struct {
 	name    name
 	space   *space
 	value   []byte
-	expires int64 // by Backplane.now; 0: never
+	expires int64 // by the clock; 0: never
 	index   int   // in the shard's expiries, where expires is set
 }
 
@@ -26,26 +25,29 @@ func size(n name, value []byte) int64 {
 	return int64(len(n.key) + len(value) + backplane.EntryOverhead)
 }
 
+func (e *entry) due() int64  { return e.expires }
+func (e *entry) place() *int { return &e.index }
+
 func (e *entry) expired(now int64) bool { return e.expires != 0 && e.expires <= now }
 
-// shard is a part of the entries, whatever their namespaces.
-type shard struct {
+// valueShard is a part of the entries, whatever their namespaces.
+type valueShard struct {
 	mu       sync.RWMutex
 	entries  map[name]*entry
-	expiries expiries
+	expiries queue[*entry]
 	_        [8]byte // keep neighbours off one cache line
 }
 
-func (b *Backplane) shard(n name) *shard {
-	hash := maphash.String(b.seed, n.namespace)*31 + maphash.String(b.seed, n.key)
-	return &b.shards[hash%shardCount]
+func (v *values) shard(n name) *valueShard {
+	hash := maphash.String(v.seed, n.namespace)*31 + maphash.String(v.seed, n.key)
+	return &v.shards[hash%shardCount]
 }
 
 // live returns the entry under a name, nil where there is none or it has
 // expired; the shard is locked, for reading at least.
-func (s *shard) live(n name, b *Backplane) *entry {
+func (s *valueShard) live(n name, c clock) *entry {
 	e := s.entries[n]
-	if e == nil || e.expires != 0 && e.expires <= b.now() {
+	if e == nil || e.expires != 0 && e.expired(c.now()) {
 		return nil
 	}
 	return e
@@ -53,7 +55,7 @@ func (s *shard) live(n name, b *Backplane) *entry {
 
 // put writes an entry, whose bytes are accounted for already; the shard is
 // locked.
-func (s *shard) put(e *entry, n name, sp *space, value []byte, expires int64) {
+func (s *valueShard) put(e *entry, n name, sp *space, value []byte, expires int64) {
 	if e == nil {
 		e = &entry{name: n, space: sp}
 		s.entries[n] = e
@@ -62,65 +64,59 @@ func (s *shard) put(e *entry, n name, sp *space, value []byte, expires int64) {
 	switch had := e.expires != 0; {
 	case had && expires != 0:
 		e.expires = expires
-		heap.Fix(&s.expiries, e.index)
+		s.expiries.fix(e)
 	case had:
-		heap.Remove(&s.expiries, e.index)
+		s.expiries.remove(e)
 		e.expires = 0
 	case expires != 0:
 		e.expires = expires
-		heap.Push(&s.expiries, e)
+		s.expiries.push(e)
 	}
 }
 
 // remove deletes an entry and gives its bytes back; the shard is locked.
-func (b *Backplane) remove(s *shard, e *entry) {
+func (v *values) remove(s *valueShard, e *entry) {
 	delete(s.entries, e.name)
 	if e.expires != 0 {
-		heap.Remove(&s.expiries, e.index)
+		s.expiries.remove(e)
 	}
-	b.giveBack(e.name.namespace, e.space, size(e.name, e.value))
+	v.giveBack(e.name.namespace, e.space, size(e.name, e.value))
 }
 
 // evict removes at most limit expired entries and reports whether there may be
 // more; the shard is locked.
-func (b *Backplane) evict(s *shard, now int64, limit int) bool {
+func (v *values) evict(s *valueShard, now int64, limit int) bool {
 	for range limit {
 		if len(s.expiries) == 0 || !s.expiries[0].expired(now) {
 			return false
 		}
-		b.remove(s, s.expiries[0])
+		v.remove(s, s.expiries[0])
 	}
 	return true
 }
 
-// expiries is a heap of the entries that expire, the next one first.
-type expiries []*entry
+// sweepBatch is how many entries are removed under one hold of a lock.
+const sweepBatch = 128
 
-var _ heap.Interface = (*expiries)(nil)
-
-// Len implements heap.Interface.
-func (x expiries) Len() int { return len(x) }
-
-// Less implements heap.Interface.
-func (x expiries) Less(i, j int) bool { return x[i].expires < x[j].expires }
-
-// Swap implements heap.Interface.
-func (x expiries) Swap(i, j int) {
-	x[i], x[j] = x[j], x[i]
-	x[i].index, x[j].index = i, j
+// sweep removes everything that has expired. It looks at nothing else. Expired
+// entries are invisible at once; the sweep only gives their memory back.
+func (v *values) sweep() {
+	now := v.now()
+	for i := range v.shards {
+		shard := &v.shards[i]
+		for more := true; more; {
+			shard.mu.Lock()
+			more = v.evict(shard, now, sweepBatch)
+			shard.mu.Unlock()
+		}
+	}
 }
 
-// Push implements heap.Interface.
-func (x *expiries) Push(e any) {
-	e.(*entry).index = len(*x)
-	*x = append(*x, e.(*entry))
-}
-
-// Pop implements heap.Interface.
-func (x *expiries) Pop() any {
-	last := len(*x) - 1
-	e := (*x)[last]
-	(*x)[last] = nil
-	*x = (*x)[:last]
-	return e
+func (v *values) count() (n int) {
+	for i := range v.shards {
+		v.shards[i].mu.RLock()
+		n += len(v.shards[i].entries)
+		v.shards[i].mu.RUnlock()
+	}
+	return n
 }

@@ -4,38 +4,54 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math"
+	"hash/maphash"
 	"strconv"
-	"time"
+	"sync"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
+// values implements backplane.KV. It works without Run, which only gives memory
+// back earlier.
+type values struct {
+	clock
+	seed   maphash.Seed
+	shards [shardCount]valueShard
+	spaces sync.Map // namespace → *space
+}
+
+func (v *values) init(c clock, seed maphash.Seed) {
+	v.clock, v.seed = c, seed
+	for i := range v.shards {
+		v.shards[i].entries = make(map[name]*entry)
+	}
+}
+
 // Get implements backplane.KV. It allocates nothing.
-func (b *Backplane) Get(ctx context.Context, namespace, key string) ([]byte, error) {
+func (v *values) Get(ctx context.Context, namespace, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	n := name{namespace, key}
-	s := b.shard(n)
+	s := v.shard(n)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if e := s.live(n, b); e != nil {
+	if e := s.live(n, v.clock); e != nil {
 		return e.value, nil
 	}
 	return nil, nil
 }
 
 // Set implements backplane.KV.
-func (b *Backplane) Set(ctx context.Context, namespace, key string, value []byte, w backplane.Write) error {
-	return b.update(ctx, name{namespace, key}, w.Limit, func(*entry) (change, error) {
-		return change{verb: store, value: owned(value), expires: b.expiry(w.TTL)}, nil
+func (v *values) Set(ctx context.Context, namespace, key string, value []byte, w backplane.Write) error {
+	return v.update(ctx, name{namespace, key}, w.Limit, func(*entry) (change, error) {
+		return change{verb: store, value: owned(value), expires: v.expiry(w.TTL)}, nil
 	})
 }
 
 // Delete implements backplane.KV.
-func (b *Backplane) Delete(ctx context.Context, namespace, key string) (deleted bool, err error) {
-	err = b.update(ctx, name{namespace, key}, 0, func(e *entry) (change, error) {
+func (v *values) Delete(ctx context.Context, namespace, key string) (deleted bool, err error) {
+	err = v.update(ctx, name{namespace, key}, 0, func(e *entry) (change, error) {
 		deleted = e != nil
 		return change{verb: drop}, nil
 	})
@@ -43,10 +59,10 @@ func (b *Backplane) Delete(ctx context.Context, namespace, key string) (deleted 
 }
 
 // Increment implements backplane.KV.
-func (b *Backplane) Increment(ctx context.Context, namespace, key string, by int64, w backplane.Write) (sum int64, err error) {
-	err = b.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
+func (v *values) Increment(ctx context.Context, namespace, key string, by int64, w backplane.Write) (sum int64, err error) {
+	err = v.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
 		var old int64
-		expires := b.expiry(w.TTL)
+		expires := v.expiry(w.TTL)
 		if e != nil {
 			var ok bool
 			if old, ok = parseInteger(e.value); !ok {
@@ -67,8 +83,8 @@ func (b *Backplane) Increment(ctx context.Context, namespace, key string, by int
 }
 
 // CompareAndSet implements backplane.KV.
-func (b *Backplane) CompareAndSet(ctx context.Context, namespace, key string, expected, value []byte, w backplane.Write) (swapped bool, current []byte, err error) {
-	err = b.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
+func (v *values) CompareAndSet(ctx context.Context, namespace, key string, expected, value []byte, w backplane.Write) (swapped bool, current []byte, err error) {
+	err = v.update(ctx, name{namespace, key}, w.Limit, func(e *entry) (change, error) {
 		swapped, current = false, nil
 		switch {
 		case e != nil && (expected == nil || !bytes.Equal(e.value, expected)):
@@ -81,7 +97,7 @@ func (b *Backplane) CompareAndSet(ctx context.Context, namespace, key string, ex
 		if value == nil {
 			return change{verb: drop}, nil
 		}
-		return change{verb: store, value: owned(value), expires: b.expiry(w.TTL)}, nil
+		return change{verb: store, value: owned(value), expires: v.expiry(w.TTL)}, nil
 	})
 	return swapped && err == nil, current, err
 }
@@ -96,7 +112,7 @@ type change struct {
 type verb int
 
 const (
-	keep verb = iota
+	untouched verb = iota
 	store
 	drop
 )
@@ -108,27 +124,27 @@ const lazyBatch = 2
 // update does to the entry under a name what decide says, atomically; decide
 // gets nil where there is none, and may be asked twice. Where the namespace is
 // full of entries that have expired they are removed first.
-func (b *Backplane) update(ctx context.Context, n name, limit int64, decide func(*entry) (change, error)) error {
+func (v *values) update(ctx context.Context, n name, limit int64, decide func(*entry) (change, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := b.attempt(n, limit, decide)
+	err := v.attempt(n, limit, decide)
 	if errors.Is(err, backplane.ErrFull) {
-		b.sweep()
-		err = b.attempt(n, limit, decide)
+		v.sweep()
+		err = v.attempt(n, limit, decide)
 	}
 	return err
 }
 
-func (b *Backplane) attempt(n name, limit int64, decide func(*entry) (change, error)) error {
-	s := b.shard(n)
+func (v *values) attempt(n name, limit int64, decide func(*entry) (change, error)) error {
+	s := v.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := b.now()
-	b.evict(s, now, lazyBatch)
+	now := v.now()
+	v.evict(s, now, lazyBatch)
 	e := s.entries[n]
 	if e != nil && e.expired(now) {
-		b.remove(s, e)
+		v.remove(s, e)
 		e = nil
 	}
 	c, err := decide(e)
@@ -136,37 +152,25 @@ func (b *Backplane) attempt(n name, limit int64, decide func(*entry) (change, er
 	case err != nil:
 		return err
 	case c.verb == drop && e != nil:
-		b.remove(s, e)
+		v.remove(s, e)
 	case c.verb == store:
-		return b.write(s, e, n, c, limit)
+		return v.write(s, e, n, c, limit)
 	}
 	return nil
 }
 
 // write puts a value in place if its namespace has room; the shard is locked.
-func (b *Backplane) write(s *shard, e *entry, n name, c change, limit int64) error {
+func (v *values) write(s *valueShard, e *entry, n name, c change, limit int64) error {
 	growth := size(n, c.value)
 	if e != nil {
 		growth -= size(n, e.value)
 	}
-	sp, err := b.reserve(n.namespace, growth, limit)
+	sp, err := v.reserve(n.namespace, growth, limit)
 	if err != nil {
 		return err
 	}
 	s.put(e, n, sp, c.value, c.expires)
 	return nil
-}
-
-// owned returns a copy of value that is never nil.
-func owned(value []byte) []byte { return append([]byte{}, value...) }
-
-// expiry is when something written now expires, 0 for never.
-func (b *Backplane) expiry(ttl time.Duration) int64 {
-	now := b.now()
-	if ttl <= 0 || int64(ttl) > math.MaxInt64-now {
-		return 0
-	}
-	return now + int64(ttl)
 }
 
 // parseInteger reads an integer as JSON writes it.

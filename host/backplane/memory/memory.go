@@ -1,74 +1,113 @@
 // Package memory is the embedded backplane: one process, nothing to install,
 // nothing kept after it ends.
+//
+// A Store is what all nodes share, a Node is one of them; the usual server has
+// one of each. A room, a connection and a stream change under a lock of their
+// own, and what they tell of is delivered under it, so that the order of
+// deliveries is that of the changes. The tables in which they are found are
+// sharded, and locked for a look-up only.
+//
+// # Lock order
+//
+//	Node.mu → room.mu → connection.mu
+//	channels.order → stream.mu
+//
+// and below all of these, with no other lock taken under them: the shards of
+// tables, users, topics, values and states, and Store.mu. The shards of ranks
+// are of that kind too, save that a stream's lock is tried under them, never
+// waited for. A stream's lock and a room's are never held together.
 package memory
 
 import (
-	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
-const shardCount = 64
+// The defaults of Options.
+const (
+	DefaultLease       = 10 * time.Second
+	DefaultHistorySize = 256 << 20
+)
 
-// sweepInterval is how often Run looks for what has expired. Expired entries
-// are invisible at once; the sweep only gives their memory back.
-const sweepInterval = time.Second
-
-// Backplane implements the interfaces of package backplane in memory. It is
-// safe for concurrent use; no lock of it is shared by all keys, and none is
-// held for longer than a few entries take.
-type Backplane struct {
-	seed   maphash.Seed
-	start  time.Time // what expiry is measured from
-	shards [shardCount]shard
-	spaces sync.Map // namespace → *space
+// Options says how a Store works. The zero value is that of a usual server.
+type Options struct {
+	// Lease is how long a node that does not run counts as alive; 0 is
+	// DefaultLease.
+	Lease time.Duration
+	// HistorySize is the most bytes that the streams of all channels may take
+	// up together, with what keeping them costs; 0 is DefaultHistorySize.
+	HistorySize int64
 }
 
-var _ backplane.KV = (*Backplane)(nil)
+// Store is what the nodes of an embedded backplane share. It is safe for
+// concurrent use; no lock of it is shared by all keys, and everything in it is
+// bounded, expires, or goes with the connection that it belongs to.
+type Store struct {
+	clock
+	seed  maphash.Seed
+	lease time.Duration
 
-// New makes an empty backplane. It works without Run, which only gives memory
-// back earlier.
-func New() *Backplane {
-	b := &Backplane{seed: maphash.MakeSeed(), start: time.Now()}
-	for i := range b.shards {
-		b.shards[i].entries = make(map[name]*entry)
+	values      values
+	channels    channels
+	connections table[*connection]
+	users       users
+	rooms       table[*room]
+	states      states
+	counts      [shardCount]counts // of rooms, by their shards
+	metadata    atomic.Int64       // bytes of the metadata of all rooms
+	seq         atomic.Int64       // of the last presence event
+
+	mu   sync.Mutex
+	live atomic.Pointer[[]*Node] // replaced as a whole, under mu
+}
+
+// New makes an empty store.
+func New(o Options) *Store {
+	if o.Lease <= 0 {
+		o.Lease = DefaultLease
 	}
-	return b
-}
-
-// Run gives back the memory of what has expired, until ctx is done.
-func (b *Backplane) Run(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			b.sweep()
-		}
+	if o.HistorySize <= 0 {
+		o.HistorySize = DefaultHistorySize
 	}
+	s := &Store{clock: clock{time.Now()}, seed: maphash.MakeSeed(), lease: o.Lease}
+	s.live.Store(new([]*Node))
+	s.values.init(s.clock, s.seed)
+	s.channels.init(s, o.HistorySize)
+	s.connections.init()
+	s.users.init()
+	s.rooms.init()
+	return s
 }
 
-// sweepBatch is how many entries are removed under one hold of a lock.
-const sweepBatch = 128
+func (s *Store) hash(name string) uint64 { return maphash.String(s.seed, name) }
 
-// sweep removes everything that has expired. It looks at nothing else.
-func (b *Backplane) sweep() {
-	now := b.now()
-	for i := range b.shards {
-		shard := &b.shards[i]
-		for more := true; more; {
-			shard.mu.Lock()
-			more = b.evict(shard, now, sweepBatch)
-			shard.mu.Unlock()
-		}
+// clock tells the time since the start, by the monotonic clock, so that no
+// change of the machine's date makes anything expire.
+type clock struct{ start time.Time }
+
+func (c clock) now() int64 { return int64(time.Since(c.start)) }
+
+// expiry is when something expires that begins now, 0 for never.
+func (c clock) expiry(ttl time.Duration) int64 {
+	now := c.now()
+	if ttl <= 0 || now+int64(ttl) < now {
+		return 0
 	}
+	return now + int64(ttl)
 }
 
-// now is the time since the start, in nanoseconds of the monotonic clock, so
-// that no change of the machine's date makes a key expire.
-func (b *Backplane) now() int64 { return int64(time.Since(b.start)) }
+// milliseconds is the time as events carry it.
+func milliseconds() int64 { return time.Now().UnixMilli() }
+
+// owned returns a copy of value that is never nil.
+func owned(value []byte) []byte { return append([]byte{}, value...) }
+
+// ownedOrNil returns a copy of value, nil of nil.
+func ownedOrNil(value []byte) []byte {
+	if value == nil {
+		return nil
+	}
+	return owned(value)
+}

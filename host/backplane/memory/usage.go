@@ -15,49 +15,49 @@ type space struct{ used atomic.Int64 }
 const retired = -1
 
 // reserve accounts for growth bytes in a namespace, or fails with ErrFull.
-func (b *Backplane) reserve(namespace string, growth, limit int64) (*space, error) {
+func (v *values) reserve(namespace string, growth, limit int64) (*space, error) {
 	for {
-		s := b.space(namespace)
+		s := v.space(namespace)
 		for used := s.used.Load(); used != retired; used = s.used.Load() {
 			if growth > 0 && limit > 0 && used+growth > limit {
-				b.retire(namespace, s)
+				v.retire(namespace, s)
 				return nil, backplane.ErrFull
 			}
 			if s.used.CompareAndSwap(used, used+growth) {
 				return s, nil
 			}
 		}
-		b.spaces.CompareAndDelete(namespace, s)
+		v.spaces.CompareAndDelete(namespace, s)
 	}
 }
 
-func (b *Backplane) space(namespace string) *space {
-	if s, ok := b.spaces.Load(namespace); ok {
+func (v *values) space(namespace string) *space {
+	if s, ok := v.spaces.Load(namespace); ok {
 		return s.(*space)
 	}
-	s, _ := b.spaces.LoadOrStore(namespace, new(space))
+	s, _ := v.spaces.LoadOrStore(namespace, new(space))
 	return s.(*space)
 }
 
-func (b *Backplane) giveBack(namespace string, s *space, bytes int64) {
+func (v *values) giveBack(namespace string, s *space, bytes int64) {
 	if s.used.Add(-bytes) == 0 {
-		b.retire(namespace, s)
+		v.retire(namespace, s)
 	}
 }
 
 // retire forgets a space if nothing is in it.
-func (b *Backplane) retire(namespace string, s *space) {
+func (v *values) retire(namespace string, s *space) {
 	if s.used.CompareAndSwap(0, retired) {
-		b.spaces.CompareAndDelete(namespace, s)
+		v.spaces.CompareAndDelete(namespace, s)
 	}
 }
 
 // Usage implements backplane.KV.
-func (b *Backplane) Usage(ctx context.Context, namespace string) (int64, error) {
+func (v *values) Usage(ctx context.Context, namespace string) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	s, ok := b.spaces.Load(namespace)
+	s, ok := v.spaces.Load(namespace)
 	if !ok {
 		return 0, nil
 	}

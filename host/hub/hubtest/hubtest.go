@@ -37,24 +37,46 @@ func NewWire(tb testing.TB) *Wire {
 }
 
 // Write implements hub.Wire.
-func (w *Wire) Write(frames []byte) error {
+func (w *Wire) Write(frames [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.begin()
+	for w.blocked && !w.closed {
+		w.changed.Wait()
+	}
+	return w.end(frames)
+}
+
+// TryWrite implements hub.Wire: it writes everything, or nothing while writes
+// are to wait.
+func (w *Wire) TryWrite(frames [][]byte) (rest [][]byte, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.blocked && !w.closed {
+		return frames, nil
+	}
+	w.begin()
+	return nil, w.end(frames)
+}
+
+func (w *Wire) begin() {
 	if w.writing {
 		w.tb.Error("hubtest: two goroutines write at once")
 	}
 	w.writing = true
 	w.writes++
 	w.changed.Broadcast()
-	for w.blocked && !w.closed {
-		w.changed.Wait()
-	}
+}
+
+func (w *Wire) end(frames [][]byte) error {
 	w.writing = false
 	w.changed.Broadcast()
 	if w.closed {
 		return io.ErrClosedPipe
 	}
-	w.written = append(w.written, frames...)
+	for _, f := range frames {
+		w.written = append(w.written, f...)
+	}
 	return nil
 }
 
@@ -92,7 +114,7 @@ func (w *Wire) Closed() bool {
 	return w.closed
 }
 
-// Writes returns how often Write was called.
+// Writes returns how many writes have begun.
 func (w *Wire) Writes() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -24,7 +24,13 @@ type Counters struct {
 
 // Counts is a snapshot of Counters.
 type Counts struct {
-	Calls, Errors, Faults, Timeouts, Busy, Discarded, DroppedLines uint64
+	Calls        uint64 `json:"calls"`
+	Errors       uint64 `json:"errors"`
+	Faults       uint64 `json:"faults"`
+	Timeouts     uint64 `json:"timeouts"`
+	Busy         uint64 `json:"busy"`
+	Discarded    uint64 `json:"discarded"`
+	DroppedLines uint64 `json:"droppedLines"`
 }
 
 // Snapshot reads the counters, one after the other.

@@ -203,8 +203,9 @@ func (k *kit) sessions(t *testing.T) {
 // discard is a socket that takes everything.
 type discard struct{}
 
-func (discard) Write([]byte) error { return nil }
-func (discard) Close() error       { return nil }
+func (discard) Write([][]byte) error                { return nil }
+func (discard) TryWrite([][]byte) ([][]byte, error) { return nil, nil }
+func (discard) Close() error                        { return nil }
 
 // logWriter shows the host's log with the test's.
 type logWriter struct{ t *testing.T }

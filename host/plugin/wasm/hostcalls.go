@@ -18,6 +18,9 @@ import (
 func (r *Runtime) instantiateOperations(ctx context.Context, operations operation.Table) (api.Module, error) {
 	b := r.wazero.NewHostModuleBuilder(abi.Namespace)
 	for name, o := range operations {
+		if o.Door == abi.DoorOperator {
+			continue
+		}
 		b.NewFunctionBuilder().
 			WithGoModuleFunction(r.operation(o), []api.ValueType{i32, i32}, []api.ValueType{i64}).
 			Export(name)

@@ -17,6 +17,8 @@ const (
 	kindConnect      = 5
 	kindDisconnect   = 6
 	kindSchedule     = 7
+	kindJoin         = 8
+	kindLeave        = 9
 )
 
 // The outcomes of a call.
@@ -69,6 +71,9 @@ func (h *Host) call(handler uint32, r request) response {
 		return rubbish("the response is malformed")
 	case status == statusError || status == statusRefuse:
 		out.err = decodeError(out.body)
+		if out.err.Data != nil && !json.Valid(out.err.Data) {
+			return rubbish(fmt.Sprintf("the error's data is no JSON: %q", out.err.Data))
+		}
 		return out
 	case status != statusContinue && status != statusReply:
 		return rubbish(fmt.Sprintf("status %d is unknown", status))
@@ -115,12 +120,14 @@ func (h *Host) Call(connectionID, command, payload string) (mesh.JSON, error) {
 	if payload != "" {
 		r.payload = []byte(payload)
 	}
-	chain := h.registration.inOrder(h.registration.Middleware, func(m registered) bool { return m.Global })
+	chain := h.global()
 	for _, name := range c.Middleware {
 		own, _ := find(h.registration.Middleware, name)
 		chain = append(chain, own)
 	}
-	return h.run(chain, c.Handler, r)
+	reply, err := h.run(chain, c.Handler, r)
+	_ = h.settle() // Failures has it
+	return reply, err
 }
 
 // Pass lets a connection send a command that is not this plugin's, such as
@@ -128,9 +135,14 @@ func (h *Host) Call(connectionID, command, payload string) (mesh.JSON, error) {
 // no error where they let it pass.
 func (h *Host) Pass(connectionID, command, payload string) (mesh.JSON, error) {
 	r := request{name: command, connection: h.sender(connectionID), payload: []byte(payload)}
-	chain := h.registration.inOrder(h.registration.Middleware, func(m registered) bool { return m.Global })
-	reply, _, err := h.middleware(chain, &r)
+	reply, _, err := h.middleware(h.global(), &r)
+	_ = h.settle() // Failures has it
 	return reply, err
+}
+
+// global returns the middleware that runs before every command.
+func (h *Host) global() []registered {
+	return h.registration.inOrder(h.registration.Middleware, func(m registered) bool { return m.Global })
 }
 
 func (h *Host) run(chain []registered, handler uint32, r request) (mesh.JSON, error) {

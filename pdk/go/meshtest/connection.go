@@ -1,8 +1,8 @@
 package meshtest
 
 import (
-	"errors"
 	"fmt"
+	"time"
 
 	mesh "github.com/mesh-host/mesh-host/pdk/go"
 	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
@@ -15,6 +15,8 @@ type Connection struct {
 	User string
 	// Metadata is any JSON value, nil: none.
 	Metadata mesh.JSON
+
+	since time.Time
 }
 
 // Push is a frame that the plugin sent to a connection.
@@ -43,6 +45,7 @@ func (h *Host) Authenticate(handshake mesh.Handshake) (*mesh.Identity, error) {
 	detail = codec.AppendString(detail, handshake.Query)
 	detail = codec.AppendStrings(detail, handshake.Headers)
 	detail = codec.AppendString(detail, handshake.RemoteAddress)
+	defer func() { _ = h.settle() }() // Failures has it
 	var identity *mesh.Identity
 	for _, hook := range h.hooks("authenticate") {
 		out := h.call(hook.Handler, request{kind: kindAuthenticate, name: "authenticate", detail: detail})
@@ -60,66 +63,22 @@ func (h *Host) Authenticate(handshake mesh.Handshake) (*mesh.Identity, error) {
 	return identity, nil
 }
 
-// Connect adds a connection and runs the plugin's connect hooks.
-func (h *Host) Connect(c Connection) error {
-	h.mu.Lock()
-	h.connections[c.ID] = &c
-	h.mu.Unlock()
-	var errs []error
-	for _, hook := range h.hooks("connect") {
-		out := h.call(hook.Handler, request{kind: kindConnect, name: "connect", connection: h.sender(c.ID)})
-		if out.err != nil {
-			errs = append(errs, out.err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Disconnect takes a connection away and runs the plugin's disconnect hooks,
-// which still see its metadata.
-func (h *Host) Disconnect(connectionID string, code int, reason string) error {
-	gone := h.sender(connectionID)
-	h.mu.Lock()
-	delete(h.connections, connectionID)
-	h.mu.Unlock()
-	detail := codec.AppendString(codec.AppendInt(nil, int64(code)), reason)
-	var errs []error
-	for _, hook := range h.hooks("disconnect") {
-		out := h.call(hook.Handler, request{kind: kindDisconnect, name: "disconnect", connection: gone, detail: detail})
-		if out.err != nil {
-			errs = append(errs, out.err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Guard asks one of the plugin's guards about a connection and a topic: nil
-// where it allows.
-func (h *Host) Guard(name, connectionID, topic string) error {
-	g, ok := find(h.registration.Guards, name)
-	if !ok {
-		return fmt.Errorf("meshtest: there is no guard %q", name)
-	}
-	out := h.call(g.Handler, request{kind: kindGuard, name: topic, connection: h.sender(connectionID)})
-	if out.err != nil {
-		return out.err
-	}
-	return nil
-}
-
 // Run runs one of the plugin's schedules once.
 func (h *Host) Run(schedule string) error {
 	s, ok := find(h.registration.Schedules, schedule)
 	if !ok {
 		return fmt.Errorf("meshtest: there is no schedule %q", schedule)
 	}
-	if out := h.call(s.Handler, request{kind: kindSchedule, name: schedule}); out.err != nil {
+	out := h.call(s.Handler, request{kind: kindSchedule, name: schedule})
+	_ = h.settle() // Failures has it
+	if out.err != nil {
 		return out.err
 	}
 	return nil
 }
 
-// Pushes returns what the plugin has sent to a connection, in its order.
+// Pushes returns what a connection has been sent, by the plugin or by what it
+// subscribes to, in its order.
 func (h *Host) Pushes(connectionID string) []Push {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -153,4 +112,10 @@ func (h *Host) sender(id string) *Connection {
 		return &now
 	}
 	return &Connection{ID: id}
+}
+
+func (h *Host) connected(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.connections[id] != nil
 }

@@ -12,6 +12,10 @@
 // until a handler returns is overwritten afterwards, so that a plugin which
 // keeps it fails here and not in service. The host is strict where the real
 // one is: a reply that is no JSON is an EPLUGIN error.
+//
+// The host keeps rooms, presence, channels and the store, and asks the plugin's
+// guards as its exposures say. Hooks run before the method returns that has set
+// them off.
 package meshtest
 
 import (
@@ -38,6 +42,10 @@ type Host struct {
 	pushes      map[string][]Push
 	logs        []Line
 	closed      []Closure
+	rooms       map[string]*room
+	channels    map[string]*channel
+	events      []event
+	failures    []error
 }
 
 // Option changes a host before the plugin is set up.
@@ -70,6 +78,8 @@ func Load(setup func(*mesh.Plugin) error, options ...Option) (*Host, error) {
 		kv:          map[string]entry{},
 		connections: map[string]*Connection{},
 		pushes:      map[string][]Push{},
+		rooms:       map[string]*room{},
+		channels:    map[string]*channel{},
 	}
 	for _, option := range options {
 		option(h)

@@ -220,7 +220,8 @@ func TestConnections(t *testing.T) {
 	if err := host.Disconnect("c9", 1006, ""); err != nil {
 		t.Error(err)
 	}
-	wantPushes(t, host.Pushes("c1"), `came "c2"`, `news null`, `went {"id":"c9","code":1006,"reason":"","was":null}`)
+	wantPushes(t, host.Pushes("c1"), `came "c2"`, `news null`, `went {"id":"c2","code":4003,"reason":"out","was":"plain"}`,
+		`went {"id":"c9","code":1006,"reason":"","was":null}`)
 	if closed := host.Closed(); len(closed) != 1 || closed[0] != (meshtest.Closure{ConnectionID: "c2", Code: mesh.CloseKicked, Reason: "out"}) {
 		t.Errorf("closed are %+v", closed)
 	}
@@ -245,8 +246,8 @@ func wantPushes(t *testing.T, got []meshtest.Push, want ...string) {
 func TestHooksGuardsAndSchedules(t *testing.T) {
 	t.Parallel()
 	host := meshtest.New(t, func(p *mesh.Plugin) error {
-		p.Guard("members", func(c *mesh.Call) error {
-			if c.Name() == "open" || c.User() != "" {
+		p.Guard("members", func(c *mesh.GuardCall) error {
+			if c.Topic() == mesh.TopicChannel && c.Action() == mesh.ActionHistory && c.Name() == "open" || c.User() != "" {
 				return nil
 			}
 			return mesh.Denied("members only")
@@ -269,13 +270,16 @@ func TestHooksGuardsAndSchedules(t *testing.T) {
 		})
 		return nil
 	})
-	if err := host.Guard("members", "c1", "open"); err != nil {
+	open := meshtest.Access{Topic: mesh.TopicChannel, Action: mesh.ActionHistory, Name: "open"}
+	if err := host.Guard("members", "c1", open); err != nil {
 		t.Error(err)
 	}
-	if err := host.Guard("members", "c1", "secret"); code(t, err) != mesh.CodeDenied {
-		t.Errorf("got %v", err)
+	for _, access := range []meshtest.Access{{mesh.TopicChannel, mesh.ActionPublish, "open"}, {mesh.TopicRoom, mesh.ActionHistory, "open"}, {mesh.TopicChannel, mesh.ActionHistory, "x"}} {
+		if err := host.Guard("members", "c1", access); code(t, err) != mesh.CodeDenied {
+			t.Errorf("%+v: got %v", access, err)
+		}
 	}
-	if err := host.Guard("missing", "c1", "open"); err == nil {
+	if err := host.Guard("missing", "c1", open); err == nil {
 		t.Error("a guard that is not there allows")
 	}
 	if err := host.Run("tick"); err != nil {

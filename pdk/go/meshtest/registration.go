@@ -17,6 +17,10 @@ type registration struct {
 	Commands   []registered `json:"commands"`
 	Middleware []registered `json:"middleware"`
 	Guards     []registered `json:"guards"`
+	Channels   []exposure   `json:"channels"`
+	Presence   []exposure   `json:"presence"`
+	Rooms      []exposure   `json:"rooms"`
+	Metadata   string       `json:"metadataGuard"`
 	Hooks      []registered `json:"hooks"`
 	Schedules  []registered `json:"schedules"`
 	Asked      []any        `json:"capabilities"`
@@ -79,6 +83,7 @@ func (r *registration) check() error {
 			}
 		}
 	}
+	errs = append(errs, r.checkExposures())
 	return errors.Join(errs...)
 }
 

@@ -32,15 +32,17 @@ func (h *Host) SetKV(key, value string) {
 
 func (h *Host) value(key string) mesh.JSON {
 	e, ok := h.kv[key]
-	if ok && !e.expires.IsZero() && !time.Now().Before(e.expires) {
+	if ok && e.over() {
 		delete(h.kv, key)
 		return nil
 	}
 	return e.value
 }
 
+func (e entry) over() bool { return !e.expires.IsZero() && !time.Now().Before(e.expires) }
+
 func (h *Host) getKey(f *codec.Fields) ([]byte, *mesh.Error) {
-	key, e := readKey(f)
+	key, e := readName(f, "key")
 	if e != nil {
 		return nil, e
 	}
@@ -48,7 +50,7 @@ func (h *Host) getKey(f *codec.Fields) ([]byte, *mesh.Error) {
 }
 
 func (h *Host) setKey(f *codec.Fields) ([]byte, *mesh.Error) {
-	key, e := readKey(f)
+	key, e := readName(f, "key")
 	if e != nil {
 		return nil, e
 	}
@@ -62,7 +64,7 @@ func (h *Host) setKey(f *codec.Fields) ([]byte, *mesh.Error) {
 }
 
 func (h *Host) deleteKey(f *codec.Fields) ([]byte, *mesh.Error) {
-	key, e := readKey(f)
+	key, e := readName(f, "key")
 	if e != nil {
 		return nil, e
 	}
@@ -72,7 +74,7 @@ func (h *Host) deleteKey(f *codec.Fields) ([]byte, *mesh.Error) {
 }
 
 func (h *Host) incrementKey(f *codec.Fields) ([]byte, *mesh.Error) {
-	key, e := readKey(f)
+	key, e := readName(f, "key")
 	if e != nil {
 		return nil, e
 	}
@@ -93,7 +95,7 @@ func (h *Host) incrementKey(f *codec.Fields) ([]byte, *mesh.Error) {
 }
 
 func (h *Host) compareAndSetKey(f *codec.Fields) ([]byte, *mesh.Error) {
-	key, e := readKey(f)
+	key, e := readName(f, "key")
 	if e != nil {
 		return nil, e
 	}
@@ -121,12 +123,4 @@ func newEntry(value mesh.JSON, ttl int64) entry {
 		e.expires = time.Now().Add(time.Duration(ttl) * time.Millisecond)
 	}
 	return e
-}
-
-func readKey(f *codec.Fields) (string, *mesh.Error) {
-	key := f.String()
-	if !validName(key) {
-		return "", mesh.BadPayload("key", "must be 1 to 256 bytes without control characters")
-	}
-	return key, nil
 }

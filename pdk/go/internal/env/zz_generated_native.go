@@ -38,8 +38,82 @@ func ConnectionsMetadataSet(arguments []byte) uint64 {
 // ConnectionsSend calls connections.send.
 func ConnectionsSend(arguments []byte) uint64 { return call("connections.send", arguments) }
 
+// ConnectionsDisconnect calls connections.disconnect.
+func ConnectionsDisconnect(arguments []byte) uint64 { return call("connections.disconnect", arguments) }
+
+// ConnectionsList calls connections.list.
+func ConnectionsList(arguments []byte) uint64 { return call("connections.list", arguments) }
+
+// ConnectionsMetadataList calls connections.metadata.list.
+func ConnectionsMetadataList(arguments []byte) uint64 {
+	return call("connections.metadata.list", arguments)
+}
+
 // Broadcast calls broadcast.
 func Broadcast(arguments []byte) uint64 { return call("broadcast", arguments) }
 
-// ConnectionsDisconnect calls connections.disconnect.
-func ConnectionsDisconnect(arguments []byte) uint64 { return call("connections.disconnect", arguments) }
+// UsersSend calls users.send.
+func UsersSend(arguments []byte) uint64 { return call("users.send", arguments) }
+
+// UsersDisconnect calls users.disconnect.
+func UsersDisconnect(arguments []byte) uint64 { return call("users.disconnect", arguments) }
+
+// UsersList calls users.list.
+func UsersList(arguments []byte) uint64 { return call("users.list", arguments) }
+
+// UsersConnections calls users.connections.
+func UsersConnections(arguments []byte) uint64 { return call("users.connections", arguments) }
+
+// RoomsAdd calls rooms.add.
+func RoomsAdd(arguments []byte) uint64 { return call("rooms.add", arguments) }
+
+// RoomsRemove calls rooms.remove.
+func RoomsRemove(arguments []byte) uint64 { return call("rooms.remove", arguments) }
+
+// RoomsRemoveFromAll calls rooms.removeFromAll.
+func RoomsRemoveFromAll(arguments []byte) uint64 { return call("rooms.removeFromAll", arguments) }
+
+// RoomsHas calls rooms.has.
+func RoomsHas(arguments []byte) uint64 { return call("rooms.has", arguments) }
+
+// RoomsMembers calls rooms.members.
+func RoomsMembers(arguments []byte) uint64 { return call("rooms.members", arguments) }
+
+// RoomsList calls rooms.list.
+func RoomsList(arguments []byte) uint64 { return call("rooms.list", arguments) }
+
+// RoomsClear calls rooms.clear.
+func RoomsClear(arguments []byte) uint64 { return call("rooms.clear", arguments) }
+
+// RoomsSend calls rooms.send.
+func RoomsSend(arguments []byte) uint64 { return call("rooms.send", arguments) }
+
+// RoomsMetadataGet calls rooms.metadata.get.
+func RoomsMetadataGet(arguments []byte) uint64 { return call("rooms.metadata.get", arguments) }
+
+// RoomsMetadataSet calls rooms.metadata.set.
+func RoomsMetadataSet(arguments []byte) uint64 { return call("rooms.metadata.set", arguments) }
+
+// RoomsMetadataList calls rooms.metadata.list.
+func RoomsMetadataList(arguments []byte) uint64 { return call("rooms.metadata.list", arguments) }
+
+// ChannelsPublish calls channels.publish.
+func ChannelsPublish(arguments []byte) uint64 { return call("channels.publish", arguments) }
+
+// ChannelsHistory calls channels.history.
+func ChannelsHistory(arguments []byte) uint64 { return call("channels.history", arguments) }
+
+// ChannelsUnsubscribe calls channels.unsubscribe.
+func ChannelsUnsubscribe(arguments []byte) uint64 { return call("channels.unsubscribe", arguments) }
+
+// PresenceList calls presence.list.
+func PresenceList(arguments []byte) uint64 { return call("presence.list", arguments) }
+
+// PresenceSet calls presence.set.
+func PresenceSet(arguments []byte) uint64 { return call("presence.set", arguments) }
+
+// PresenceClear calls presence.clear.
+func PresenceClear(arguments []byte) uint64 { return call("presence.clear", arguments) }
+
+// PresenceUnsubscribe calls presence.unsubscribe.
+func PresenceUnsubscribe(arguments []byte) uint64 { return call("presence.unsubscribe", arguments) }

@@ -89,6 +89,30 @@ func ConnectionsSend(arguments []byte) uint64 {
 	return hostConnectionsSend(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
 }
 
+//go:wasmimport mesh connections.disconnect
+func hostConnectionsDisconnect(arguments unsafe.Pointer, length uint32) uint64
+
+// ConnectionsDisconnect calls connections.disconnect.
+func ConnectionsDisconnect(arguments []byte) uint64 {
+	return hostConnectionsDisconnect(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh connections.list
+func hostConnectionsList(arguments unsafe.Pointer, length uint32) uint64
+
+// ConnectionsList calls connections.list.
+func ConnectionsList(arguments []byte) uint64 {
+	return hostConnectionsList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh connections.metadata.list
+func hostConnectionsMetadataList(arguments unsafe.Pointer, length uint32) uint64
+
+// ConnectionsMetadataList calls connections.metadata.list.
+func ConnectionsMetadataList(arguments []byte) uint64 {
+	return hostConnectionsMetadataList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
 //go:wasmimport mesh broadcast
 func hostBroadcast(arguments unsafe.Pointer, length uint32) uint64
 
@@ -97,10 +121,178 @@ func Broadcast(arguments []byte) uint64 {
 	return hostBroadcast(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
 }
 
-//go:wasmimport mesh connections.disconnect
-func hostConnectionsDisconnect(arguments unsafe.Pointer, length uint32) uint64
+//go:wasmimport mesh users.send
+func hostUsersSend(arguments unsafe.Pointer, length uint32) uint64
 
-// ConnectionsDisconnect calls connections.disconnect.
-func ConnectionsDisconnect(arguments []byte) uint64 {
-	return hostConnectionsDisconnect(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+// UsersSend calls users.send.
+func UsersSend(arguments []byte) uint64 {
+	return hostUsersSend(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh users.disconnect
+func hostUsersDisconnect(arguments unsafe.Pointer, length uint32) uint64
+
+// UsersDisconnect calls users.disconnect.
+func UsersDisconnect(arguments []byte) uint64 {
+	return hostUsersDisconnect(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh users.list
+func hostUsersList(arguments unsafe.Pointer, length uint32) uint64
+
+// UsersList calls users.list.
+func UsersList(arguments []byte) uint64 {
+	return hostUsersList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh users.connections
+func hostUsersConnections(arguments unsafe.Pointer, length uint32) uint64
+
+// UsersConnections calls users.connections.
+func UsersConnections(arguments []byte) uint64 {
+	return hostUsersConnections(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.add
+func hostRoomsAdd(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsAdd calls rooms.add.
+func RoomsAdd(arguments []byte) uint64 {
+	return hostRoomsAdd(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.remove
+func hostRoomsRemove(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsRemove calls rooms.remove.
+func RoomsRemove(arguments []byte) uint64 {
+	return hostRoomsRemove(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.removeFromAll
+func hostRoomsRemoveFromAll(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsRemoveFromAll calls rooms.removeFromAll.
+func RoomsRemoveFromAll(arguments []byte) uint64 {
+	return hostRoomsRemoveFromAll(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.has
+func hostRoomsHas(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsHas calls rooms.has.
+func RoomsHas(arguments []byte) uint64 {
+	return hostRoomsHas(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.members
+func hostRoomsMembers(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsMembers calls rooms.members.
+func RoomsMembers(arguments []byte) uint64 {
+	return hostRoomsMembers(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.list
+func hostRoomsList(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsList calls rooms.list.
+func RoomsList(arguments []byte) uint64 {
+	return hostRoomsList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.clear
+func hostRoomsClear(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsClear calls rooms.clear.
+func RoomsClear(arguments []byte) uint64 {
+	return hostRoomsClear(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.send
+func hostRoomsSend(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsSend calls rooms.send.
+func RoomsSend(arguments []byte) uint64 {
+	return hostRoomsSend(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.metadata.get
+func hostRoomsMetadataGet(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsMetadataGet calls rooms.metadata.get.
+func RoomsMetadataGet(arguments []byte) uint64 {
+	return hostRoomsMetadataGet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.metadata.set
+func hostRoomsMetadataSet(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsMetadataSet calls rooms.metadata.set.
+func RoomsMetadataSet(arguments []byte) uint64 {
+	return hostRoomsMetadataSet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh rooms.metadata.list
+func hostRoomsMetadataList(arguments unsafe.Pointer, length uint32) uint64
+
+// RoomsMetadataList calls rooms.metadata.list.
+func RoomsMetadataList(arguments []byte) uint64 {
+	return hostRoomsMetadataList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh channels.publish
+func hostChannelsPublish(arguments unsafe.Pointer, length uint32) uint64
+
+// ChannelsPublish calls channels.publish.
+func ChannelsPublish(arguments []byte) uint64 {
+	return hostChannelsPublish(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh channels.history
+func hostChannelsHistory(arguments unsafe.Pointer, length uint32) uint64
+
+// ChannelsHistory calls channels.history.
+func ChannelsHistory(arguments []byte) uint64 {
+	return hostChannelsHistory(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh channels.unsubscribe
+func hostChannelsUnsubscribe(arguments unsafe.Pointer, length uint32) uint64
+
+// ChannelsUnsubscribe calls channels.unsubscribe.
+func ChannelsUnsubscribe(arguments []byte) uint64 {
+	return hostChannelsUnsubscribe(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh presence.list
+func hostPresenceList(arguments unsafe.Pointer, length uint32) uint64
+
+// PresenceList calls presence.list.
+func PresenceList(arguments []byte) uint64 {
+	return hostPresenceList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh presence.set
+func hostPresenceSet(arguments unsafe.Pointer, length uint32) uint64
+
+// PresenceSet calls presence.set.
+func PresenceSet(arguments []byte) uint64 {
+	return hostPresenceSet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh presence.clear
+func hostPresenceClear(arguments unsafe.Pointer, length uint32) uint64
+
+// PresenceClear calls presence.clear.
+func PresenceClear(arguments []byte) uint64 {
+	return hostPresenceClear(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh presence.unsubscribe
+func hostPresenceUnsubscribe(arguments unsafe.Pointer, length uint32) uint64
+
+// PresenceUnsubscribe calls presence.unsubscribe.
+func PresenceUnsubscribe(arguments []byte) uint64 {
+	return hostPresenceUnsubscribe(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
 }

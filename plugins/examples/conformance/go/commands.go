@@ -47,11 +47,7 @@ func whoami(c *mesh.Call) (mesh.JSON, error) {
 
 // count counts its calls, over all instances and nodes, and returns {"n"}.
 func count(c *mesh.Call) (mesh.JSON, error) {
-	n, err := mesh.KV.Increment("count", 1, 0)
-	if err != nil {
-		return nil, err
-	}
-	return c.Object().Int("n", n).JSON(), nil
+	return amount(c, "n")(mesh.KV.Increment("count", 1, 0))
 }
 
 // send takes {"to": [ids], "command", "payload"?, "exclude"?: [ids]}, pushes
@@ -62,7 +58,7 @@ func send(c *mesh.Call) (mesh.JSON, error) {
 	if err := in.Err(); err != nil {
 		return nil, err
 	}
-	return sent(c)(mesh.Send(to, push.command, push.payload, push.exclude...))
+	return amount(c, "sent")(mesh.Send(to, push.command, push.payload, push.exclude...))
 }
 
 // broadcast takes {"command", "payload"?, "exclude"?: [ids]}, pushes it to
@@ -73,7 +69,7 @@ func broadcast(c *mesh.Call) (mesh.JSON, error) {
 	if err := in.Err(); err != nil {
 		return nil, err
 	}
-	return sent(c)(mesh.Broadcast(push.command, push.payload, push.exclude...))
+	return amount(c, "sent")(mesh.Broadcast(push.command, push.payload, push.exclude...))
 }
 
 type push struct {
@@ -91,15 +87,6 @@ func readPush(in *mesh.Fields) push {
 		p.exclude = in.Texts("exclude")
 	}
 	return p
-}
-
-func sent(c *mesh.Call) func(n int64, err error) (mesh.JSON, error) {
-	return func(n int64, err error) (mesh.JSON, error) {
-		if err != nil {
-			return nil, err
-		}
-		return c.Object().Int("sent", n).JSON(), nil
-	}
 }
 
 // logLine takes {"message", "level"?} and writes the line to the host's log.

@@ -1,5 +1,6 @@
 // The conformance plugin has one command for each thing that a host must do
-// right: every language's kit has the same one, and the same suite tests them.
+// right, and something of every kind that a plugin can register: every
+// language's kit has the same one, and the same suite tests them.
 package main
 
 import (
@@ -13,8 +14,6 @@ func main() {}
 func setup(p *mesh.Plugin) error {
 	p.Name("conformance")
 	p.Version("1.0.0")
-	p.Capability("kv", "count keeps its number there")
-	p.Capability("connections.send", "send and broadcast push to clients")
 
 	p.Command("echo", echo)
 	p.Command("add", add)
@@ -22,8 +21,11 @@ func setup(p *mesh.Plugin) error {
 	p.Command("whoami", whoami)
 	p.Command("count", count)
 	p.Command("send", send)
-	p.Command("broadcast", broadcast)
-	p.Command("log", logLine)
+	p.Command("hooks", readHooks)
+
+	operations(p)
+	expose(p)
+	hooks(p)
 
 	p.Command("spin", spin)
 	p.Command("grow", grow)

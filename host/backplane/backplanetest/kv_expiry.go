@@ -7,7 +7,7 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
-func runExpiry(t *testing.T, b Backend) {
+func runExpiry(t *testing.T, b Backend, running bool) {
 	t.Helper()
 	w := backplane.Write{TTL: b.ttl()}
 	// gone waits until what was written with w has expired.
@@ -49,7 +49,12 @@ func runExpiry(t *testing.T, b Backend) {
 		"compare-and-set sees what is there": func(s store) { swapExpired(s, w, gone) },
 		"the expired fill no namespace":      func(s store) { expiredFillNothing(s, w, gone) },
 	} {
-		t.Run(name, func(t *testing.T) { b.timed(t, test) })
+		t.Run(name, func(t *testing.T) {
+			b.timed(t, func(t *testing.T) {
+				t.Helper()
+				test(newStore(t, b, running))
+			})
+		})
 	}
 }
 

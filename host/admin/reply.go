@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// reply is the answer to one request of the API.
+type reply struct {
+	status int
+	code   string // of an error
+	body   []byte
+	// header is one more header, unless it is empty.
+	header, value string
+}
+
+// refuse answers with an error that stands for a status of its own.
+func refuse(status int, code, format string, args ...any) reply {
+	return failure(status, protocol.NewError(code, fmt.Sprintf(format, args...)))
+}
+
+func failure(status int, e *protocol.Error) reply {
+	return reply{status: status, code: e.Code, body: appendError(nil, e)}
+}
+
+// with adds a header.
+func (r reply) with(header, value string) reply {
+	r.header, r.value = header, value
+	return r
+}
+
+func (r reply) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(r.body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.header != "" {
+		h.Set(r.header, r.value)
+	}
+	w.WriteHeader(r.status)
+	_, _ = w.Write(r.body) // whoever asked may have gone
+}
+
+// statusOf is the HTTP status of an error code; one that the table does not
+// have is a plugin's, which refused what was asked.
+func statusOf(code string) int {
+	if entry, ok := abi.LookupError(code); ok {
+		return entry.HTTP
+	}
+	return http.StatusBadRequest
+}
+
+// appendResult adds {"result": …} for a response, a JSON object. Where field
+// names one of its members, that is the result, and the others stand beside it.
+func appendResult(dst []byte, field string, response []byte) []byte {
+	dst = append(dst, `{"result":`...)
+	if field == "" {
+		return append(append(dst, response...), '}', '\n')
+	}
+	dst = append(dst, protocol.Member(response, field)...)
+	protocol.EachMember(response, func(key, value []byte) bool {
+		if string(key) != field {
+			dst = append(protocol.AppendString(append(dst, ','), string(key)), ':')
+			dst = append(dst, value...)
+		}
+		return true
+	})
+	return append(dst, '}', '\n')
+}
+
+// appendError adds {"error": …}.
+func appendError(dst []byte, e *protocol.Error) []byte {
+	dst = protocol.AppendString(append(dst, `{"error":{"code":`...), e.Code)
+	dst = protocol.AppendString(append(dst, `,"message":`...), e.Message)
+	if e.Ref != "" {
+		dst = protocol.AppendString(append(dst, `,"ref":`...), e.Ref)
+	}
+	if e.Data != nil {
+		dst = append(append(dst, `,"data":`...), e.Data...)
+	}
+	return append(dst, '}', '}', '\n')
+}

@@ -1,0 +1,208 @@
+package command
+
+import (
+	"context"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/exposure"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+func (b *realtime) joinRoom(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	if x := c.table.exposed.Room(room); x != nil {
+		if err := c.ask(ctx, x.Guard, room, abi.Access{Topic: abi.TopicRoom, Action: abi.ActionJoin}); err != nil {
+			return err
+		}
+	}
+	tracked, visible := c.tracked(ctx, room)
+	if _, err := b.engine.Join(ctx, room, c.Session.ID(), visible); err != nil {
+		return err
+	}
+	var present []string
+	switch {
+	case tracked == nil:
+		present, err = b.engine.Members(ctx, room)
+	case visible:
+		snapshot, failed := b.engine.Present(ctx, room)
+		present, err = snapshot.Present, failed
+	}
+	if err != nil {
+		return err
+	}
+	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), present, true)
+	c.Reply(append(reply, '}'))
+	return nil
+}
+
+// room reads the payload of a command on a room.
+func (c *Call) room() (string, error) {
+	in := c.fields()
+	room := in.name("roomName")
+	return room, in.err()
+}
+
+// tracked returns the exposure of a room's presence, nil where it is not
+// tracked, and whether the client may be present and see who is.
+func (c *Call) tracked(ctx context.Context, room string) (x *exposure.Presence, visible bool) {
+	x = c.table.exposed.Tracked(room)
+	if x == nil {
+		return nil, false
+	}
+	err := c.ask(ctx, x.Guard, room, abi.Access{Topic: abi.TopicPresence, Action: abi.ActionSubscribe})
+	return x, err == nil
+}
+
+// appendPresent adds a list of connections as the client's dialect has them:
+// ids, or for rt objects with the metadata, null where it may not be read.
+func (b *realtime) appendPresent(ctx context.Context, c *Call, dst []byte, ids []string, readable bool) []byte {
+	dst = append(dst, '[')
+	for i, id := range ids {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if c.Session.Dialect() != protocol.DialectRT {
+			dst = protocol.AppendString(dst, id)
+			continue
+		}
+		dst = protocol.AppendString(append(dst, `{"id":`...), id)
+		dst = append(dst, `,"metadata":`...)
+		dst = append(append(dst, b.readableMetadata(ctx, id, readable || id == c.Session.ID())...), '}')
+	}
+	return append(dst, ']')
+}
+
+func (b *realtime) readableMetadata(ctx context.Context, id string, readable bool) []byte {
+	if readable {
+		if metadata, _, err := b.engine.Metadata(ctx, id); err == nil && metadata != nil {
+			return metadata
+		}
+	}
+	return null
+}
+
+var null = []byte("null")
+
+func (b *realtime) leaveRoom(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	if _, err := b.engine.Leave(ctx, room, c.Session.ID(), abi.LeftByRequest); err != nil {
+		return err
+	}
+	c.Reply([]byte(`{"success":true}`))
+	return nil
+}
+
+// refusedPresence answers a subscription that the client may not have.
+var refusedPresence = []byte(`{"success":false,"present":[]}`)
+
+func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	x, visible := c.tracked(ctx, room)
+	if !visible {
+		c.Reply(refusedPresence)
+		return nil
+	}
+	watched, err := b.engine.Watch(ctx, c.Session, x, room)
+	if err != nil {
+		return err
+	}
+	member := false
+	if c.Session.Dialect() == protocol.DialectRT {
+		if member, err = b.engine.IsMember(ctx, room, c.Session.ID()); err != nil {
+			return err
+		}
+	}
+	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), watched.Present, member)
+	reply = engine.AppendStates(append(reply, `,"states":`...), watched.Snapshot)
+	c.Reply(append(reply, '}'))
+	c.AfterReply(watched.Release)
+	return nil
+}
+
+func (b *realtime) unsubscribePresence(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	return c.replyBool(b.engine.Unwatch(ctx, c.Session, room))
+}
+
+func (b *realtime) getPresenceState(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	if _, visible := c.tracked(ctx, room); !visible {
+		c.Reply(refusedPresence)
+		return nil
+	}
+	snapshot, err := b.engine.Present(ctx, room)
+	if err != nil {
+		return err
+	}
+	reply := []byte(`{"success":true,"present":[`)
+	for i, id := range snapshot.Present {
+		if i > 0 {
+			reply = append(reply, ',')
+		}
+		reply = protocol.AppendString(reply, id)
+	}
+	reply = engine.AppendStates(append(reply, `],"states":`...), snapshot)
+	c.Reply(append(reply, '}'))
+	return nil
+}
+
+func (b *realtime) publishPresenceState(ctx context.Context, c *Call) error {
+	in := c.fields()
+	room, state := in.name("roomName"), in.raw("state")
+	s := engine.State{Value: state, ExpireAfter: max(in.number("expireAfter"), 0), Silent: in.flag("silent")}
+	if err := in.err(); err != nil {
+		return err
+	}
+	if falsy(state) {
+		return c.replyBool(false)
+	}
+	if _, visible := c.tracked(ctx, room); !visible {
+		return c.replyBool(false)
+	}
+	set, err := b.engine.SetState(ctx, room, c.Session.ID(), s)
+	if err != nil {
+		return err
+	}
+	return c.replyBool(set)
+}
+
+// falsy reports whether a value is false to JavaScript: old clients clear a
+// state that way and expect no push.
+func falsy(value []byte) bool {
+	switch string(value) {
+	case "", "null", "false", `""`, "0", "-0":
+		return true
+	}
+	return false
+}
+
+func (b *realtime) clearPresenceState(ctx context.Context, c *Call) error {
+	room, err := c.room()
+	if err != nil {
+		return err
+	}
+	if _, visible := c.tracked(ctx, room); !visible {
+		return c.replyBool(false)
+	}
+	cleared, err := b.engine.SetState(ctx, room, c.Session.ID(), engine.State{})
+	if err != nil {
+		return err
+	}
+	return c.replyBool(cleared)
+}

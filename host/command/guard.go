@@ -1,0 +1,29 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// Guard decides whether a client may have what it asks for. nil allows; an
+// error refuses, whatever it is: one that could not decide does not open the
+// door. It is called from many goroutines at once.
+type Guard interface {
+	// Ask decides about what the call's client wants of the topic called name.
+	Ask(ctx context.Context, c *Call, name string, a abi.Access) error
+}
+
+// ask asks the guard called guard, "<plugin>.<guard>"; "" allows everything.
+func (c *Call) ask(ctx context.Context, guard, name string, a abi.Access) error {
+	if guard == "" {
+		return nil
+	}
+	g := c.table.Guards[guard]
+	if g == nil {
+		return protocol.NewError(abi.CodePlugin, fmt.Sprintf("Guard %q is not loaded", guard))
+	}
+	return g.Ask(ctx, c, name, a)
+}

@@ -1,0 +1,58 @@
+package command
+
+import (
+	"context"
+
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/hub"
+)
+
+// parallelHooks is how many events are observed at once: fewer than a plugin
+// has instances, so that a burst of them waits here and not there, where
+// waiting counts against a hook's deadline.
+const parallelHooks = 16
+
+// Connected tells the observers of the present table of a new session.
+func (r *Router) Connected(ctx context.Context, s *hub.Session) {
+	r.observe(func(t *Table) {
+		for _, o := range t.Observers {
+			o.Connected(ctx, s)
+		}
+	})
+}
+
+// Disconnected tells the observers of the present table of a session that has
+// ended.
+func (r *Router) Disconnected(ctx context.Context, s *hub.Session, cause hub.Cause) {
+	r.observe(func(t *Table) {
+		for _, o := range t.Observers {
+			o.Disconnected(ctx, s, cause)
+		}
+	})
+}
+
+// ObservesRooms implements engine.Observer.
+func (r *Router) ObservesRooms() bool { return len(r.table.Load().RoomObservers) > 0 }
+
+// RoomChanged implements engine.Observer: it tells the observers of the present
+// table.
+func (r *Router) RoomChanged(ctx context.Context, e engine.RoomEvent) {
+	r.observe(func(t *Table) {
+		for _, o := range t.RoomObservers {
+			o.RoomChanged(ctx, e)
+		}
+	})
+}
+
+// observe has its turn to tell observers. Where there are none it has nothing
+// to wait for.
+func (r *Router) observe(tell func(*Table)) {
+	if t := r.table.Load(); len(t.Observers)+len(t.RoomObservers) == 0 {
+		return
+	}
+	r.hooks <- struct{}{}
+	defer func() { <-r.hooks }()
+	t := r.Acquire()
+	defer t.Release()
+	tell(t)
+}

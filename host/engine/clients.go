@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/hub"
+)
+
+// client is what the engine knows of a session of this node.
+type client struct {
+	session *hub.Session
+	expiry  hub.Timer // when presence may lapse; see lapse.go
+
+	mu    sync.Mutex
+	rooms map[string]*membership // nil until the first
+}
+
+// membership is a client's place in a room.
+type membership struct {
+	// present says that the client is to be seen while it lives; ttl for how
+	// long without a sign of life, 0: as long as it is connected.
+	present bool
+	ttl     time.Duration
+	// lapsed says that it has outlived its TTL and is to return.
+	lapsed bool
+}
+
+const clientShards = 64
+
+// clients is an index of this node's clients by connection id.
+type clients struct {
+	seed   maphash.Seed
+	shards [clientShards]struct {
+		mu   sync.RWMutex
+		byID map[string]*client
+		_    [32]byte // keep neighbours off one cache line
+	}
+}
+
+func (x *clients) init() {
+	x.seed = maphash.MakeSeed()
+	for i := range x.shards {
+		x.shards[i].byID = make(map[string]*client)
+	}
+}
+
+func (x *clients) get(id string) *client {
+	shard := &x.shards[maphash.String(x.seed, id)%clientShards]
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	return shard.byID[id]
+}
+
+func (x *clients) add(c *client) {
+	shard := &x.shards[maphash.String(x.seed, c.session.ID())%clientShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	shard.byID[c.session.ID()] = c
+}
+
+func (x *clients) remove(id string) {
+	shard := &x.shards[maphash.String(x.seed, id)%clientShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	delete(shard.byID, id)
+}
+
+// Open takes a session in, before its client learns that it is connected.
+// Close must follow, unless Open fails.
+func (e *Engine) Open(ctx context.Context, s *hub.Session) error {
+	c := &client{session: s}
+	c.expiry.Fire = func() { e.lapses.add(c) }
+	e.clients.add(c)
+	err := e.node.Connections().Add(ctx, backplane.Connection{
+		ID: s.ID(), User: s.User(), Node: e.node.ID(), ConnectedAt: s.ConnectedAt(), Metadata: s.Metadata(),
+	})
+	if err != nil {
+		e.clients.remove(s.ID())
+		return storeError("connect", err)
+	}
+	if s.User() != "" {
+		if sub, _ := e.hub.Subscribe(s, hub.Topic{Kind: hub.UserTopic, Name: s.User()}, hub.Disconnect); sub != nil {
+			sub.Release(hub.Position{})
+		}
+	}
+	return nil
+}
+
+// closeTimeout bounds what ends a session in the backplane.
+const closeTimeout = 10 * time.Second
+
+// Close lets go of everything that a session held, whose socket is closed:
+// subscriptions, rooms, presence, its entry in the directory. It returns once
+// the hooks for the rooms that it has left have run.
+func (e *Engine) Close(ctx context.Context, s *hub.Session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	for _, t := range s.EndSubscriptions() {
+		e.lostInterest(ctx, t)
+	}
+	s.OnReturn(nil)
+	if c := e.clients.get(s.ID()); c != nil {
+		e.hub.Stop(&c.expiry)
+	}
+	rooms, _, err := e.node.Connections().Remove(ctx, s.ID())
+	if err != nil {
+		e.log.Error("connection not removed from the backplane", "connection", s.ID(), "error", err)
+	}
+	e.clients.remove(s.ID())
+	e.left(s.ID(), e.person(s), rooms, abi.LeftByDisconnect)
+	e.events.drained(s.ID())
+}

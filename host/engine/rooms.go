@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/hub"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// Join makes a connection a member of a room and, with present, present in it
+// where its presence is tracked. It reports whether it was no member before.
+// It fails with EPAYLOAD, ENOTFOUND, or ELIMIT.
+func (e *Engine) Join(ctx context.Context, room, connection string, present bool) (joined bool, err error) {
+	if err := checkName("roomName", room); err != nil {
+		return false, err
+	}
+	if err := e.checkRoomCount(connection, room); err != nil {
+		return false, err
+	}
+	if err := e.events.reserve(ctx, 1); err != nil {
+		return false, err
+	}
+	tracked := e.rules.Tracked(room)
+	present = present && tracked != nil
+	joined, err = e.node.Rooms().Join(ctx, room, connection, present)
+	if err != nil || !joined {
+		e.events.unreserve(1)
+	}
+	if err != nil {
+		return false, roomError("join", err)
+	}
+	if present {
+		e.watch(connection, room, tracked.TTL)
+	}
+	if joined {
+		e.events.add(event{kind: abi.KindJoin, room: room, person: e.personOf(ctx, connection)})
+	}
+	return joined, nil
+}
+
+func (e *Engine) checkRoomCount(connection, room string) error {
+	c := e.clients.get(connection)
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rooms[room] == nil && len(c.rooms) >= e.limits.Rooms {
+		return protocol.NewError(abi.CodeLimit, fmt.Sprintf(
+			"This connection is in %d rooms, as many as limits.rooms allows; leave some first", e.limits.Rooms))
+	}
+	return nil
+}
+
+// Leave ends a membership and reports whether there was one; reason is one of
+// abi's. It fails with EPAYLOAD.
+func (e *Engine) Leave(ctx context.Context, room, connection, reason string) (left bool, err error) {
+	if err := checkName("roomName", room); err != nil {
+		return false, err
+	}
+	if err := e.events.reserve(ctx, 1); err != nil {
+		return false, err
+	}
+	who := e.personOf(ctx, connection)
+	left, err = e.node.Rooms().Leave(ctx, room, connection)
+	if err != nil || !left {
+		e.events.unreserve(1)
+	}
+	if err != nil {
+		return false, roomError("leave", err)
+	}
+	if left {
+		e.events.add(event{kind: abi.KindLeave, room: room, reason: reason, person: who})
+	}
+	return left, nil
+}
+
+// LeaveAll ends all memberships of a connection and returns the rooms.
+func (e *Engine) LeaveAll(ctx context.Context, connection string) ([]string, error) {
+	rooms, err := e.node.Rooms().Of(ctx, connection)
+	if err != nil {
+		return nil, roomError("leave", err)
+	}
+	left := make([]string, 0, len(rooms))
+	for _, room := range rooms {
+		was, err := e.Leave(ctx, room, connection, abi.LeftByRemoval)
+		if err != nil {
+			return left, err
+		}
+		if was {
+			left = append(left, room)
+		}
+	}
+	return left, nil
+}
+
+// ClearRoom ends all memberships of a room, removes its metadata, and returns
+// how many members it had. It fails with EPAYLOAD.
+func (e *Engine) ClearRoom(ctx context.Context, room string) (int, error) {
+	if err := checkName("roomName", room); err != nil {
+		return 0, err
+	}
+	members, err := e.node.Rooms().Clear(ctx, room)
+	if err != nil {
+		return 0, roomError("clear", err)
+	}
+	for _, id := range members {
+		e.left(id, e.personOf(ctx, id), []string{room}, abi.LeftByClear)
+	}
+	return len(members), nil
+}
+
+// left adds the events of rooms that a connection has left with something
+// larger, which nothing can hold up.
+func (e *Engine) left(connection string, who person, rooms []string, reason string) {
+	who.id = connection
+	e.events.force(len(rooms))
+	for _, room := range rooms {
+		e.events.add(event{kind: abi.KindLeave, room: room, reason: reason, person: who})
+	}
+}
+
+// IsMember reports whether a connection is a member of a room.
+func (e *Engine) IsMember(ctx context.Context, room, connection string) (bool, error) {
+	if err := checkName("roomName", room); err != nil {
+		return false, err
+	}
+	has, err := e.node.Rooms().Has(ctx, room, connection)
+	if err != nil {
+		return false, roomError("has", err)
+	}
+	return has, nil
+}
+
+// Members returns the members of a room, sorted.
+func (e *Engine) Members(ctx context.Context, room string) ([]string, error) {
+	if err := checkName("roomName", room); err != nil {
+		return nil, err
+	}
+	members, err := e.node.Rooms().Members(ctx, room)
+	if err != nil {
+		return nil, roomError("members", err)
+	}
+	return members, nil
+}
+
+// Rooms lists the rooms that have members or, with a connection, all that it
+// is a member of.
+func (e *Engine) Rooms(ctx context.Context, connection string, p Paging) (rooms []string, next string, err error) {
+	if connection != "" {
+		rooms, err = e.node.Rooms().Of(ctx, connection)
+	} else {
+		rooms, next, err = e.node.Rooms().List(ctx, p.Cursor, p.size())
+	}
+	if err != nil {
+		return nil, "", roomError("list", err)
+	}
+	return rooms, next, nil
+}
+
+func roomError(what string, err error) error { return storeError("rooms: "+what, err) }
+
+// Member keeps this node's index of rooms.
+func (r receiver) Member(room, connection string, joined bool) {
+	c := r.engine.clients.get(connection)
+	if c == nil {
+		return
+	}
+	t := hub.Topic{Kind: hub.RoomTopic, Name: room}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !joined {
+		delete(c.rooms, room)
+		r.engine.hub.Unsubscribe(c.session, t)
+		return
+	}
+	if c.rooms == nil {
+		c.rooms = make(map[string]*membership)
+	}
+	if c.rooms[room] == nil {
+		c.rooms[room] = new(membership)
+	}
+	if sub, _ := r.engine.hub.Subscribe(c.session, t, hub.Disconnect); sub != nil {
+		sub.Release(hub.Position{})
+	}
+}
+
+// Paging asks for one page of a list.
+type Paging struct {
+	// Cursor is where the page begins, "" for the first.
+	Cursor string
+	// Limit is the most entries, clamped to 1 to MaxPage; 0 is DefaultPage.
+	Limit int64
+}
+
+// The sizes of pages, in entries.
+const (
+	DefaultPage = 100
+	MaxPage     = 1000
+)
+
+func (p Paging) size() int {
+	if p.Limit == 0 {
+		return DefaultPage
+	}
+	return int(min(max(p.Limit, 1), MaxPage))
+}

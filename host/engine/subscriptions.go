@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/hub"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// hold begins a session's subscription, or begins it anew, with its pushes held
+// back: what is read of the topic from then on joins what is pushed after the
+// release without a gap.
+func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, policy hub.Policy) (*hub.Subscription, error) {
+	if !s.Subscribed(t) && s.Subscriptions(hub.ChannelTopic)+s.Subscriptions(hub.PresenceTopic) >= e.limits.Subscriptions {
+		return nil, protocol.NewError(abi.CodeLimit, fmt.Sprintf(
+			"This connection has %d subscriptions, as many as limits.subscriptions allows; unsubscribe from some first", e.limits.Subscriptions))
+	}
+	shared, _ := sharedTopic(t)
+	if err := e.interest.gain(ctx, shared); err != nil {
+		return nil, storeError("subscribe", err)
+	}
+	sub, isNew := e.hub.Subscribe(s, t, policy)
+	if !isNew { // it counts already, or the session has ended
+		e.lostInterest(ctx, t)
+	}
+	if sub == nil {
+		return nil, noConnection()
+	}
+	return sub, nil
+}
+
+// release lets the pushes of a held subscription flow once the reply that
+// begins it is written: those that the reply does not contain.
+func (e *Engine) release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
+	return func() {
+		if s.Subprotocol() == protocol.SubprotocolV1 {
+			sub.Release(contained)
+			return
+		}
+		e.courtesy(func() { sub.Release(contained) })
+	}
+}
+
+// unsubscribe ends a session's subscription and reports whether there was one.
+func (e *Engine) unsubscribe(ctx context.Context, s *hub.Session, t hub.Topic) bool {
+	if !e.hub.Unsubscribe(s, t) {
+		return false
+	}
+	e.lostInterest(ctx, t)
+	return true
+}
+
+// endSubscription ends a connection's subscription wherever it is; the client
+// is told.
+func (e *Engine) endSubscription(ctx context.Context, t backplane.Topic, field, name, connection, reason string) (bool, error) {
+	if err := checkName(field, name); err != nil {
+		return false, err
+	}
+	if err := checkReason(reason); err != nil {
+		return false, err
+	}
+	reached, err := e.node.Bus().Instruct(ctx,
+		backplane.Audience{Scope: backplane.Listed, Names: []string{connection}},
+		backplane.Instruction{Unsubscribe: &backplane.Unsubscribe{Topic: t, Reason: reason}})
+	if err != nil {
+		return false, storeError("unsubscribe", err)
+	}
+	return reached > 0, nil
+}

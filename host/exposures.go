@@ -1,0 +1,53 @@
+package host
+
+import (
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/exposure"
+	"github.com/mesh-host/mesh-host/host/hub"
+)
+
+// fromConfig is the source of exposures that no plugin has registered.
+const fromConfig = "config"
+
+// exposed turns the configured exposures, which are valid, into those that the
+// server uses.
+func (c *Config) exposed() exposure.Set {
+	var set exposure.Set
+	for _, e := range c.Channels {
+		set.Channels = append(set.Channels, exposure.Channel{
+			Pattern: pattern(e.Pattern), Guard: e.Guard, Publish: e.Publish, PublishGuard: e.PublishGuard,
+			History: e.History, HistoryTTL: historyTTL(e.HistoryTTL),
+			SlowConsumer: policy(e.SlowConsumer), Source: fromConfig,
+		})
+	}
+	for _, e := range c.Presence {
+		set.Presence = append(set.Presence, exposure.Presence{
+			Pattern: pattern(e.Pattern), TTL: e.TTL, Guard: e.Guard,
+			SlowConsumer: policy(e.SlowConsumer), Source: fromConfig,
+		})
+	}
+	for _, e := range c.Rooms {
+		set.Rooms = append(set.Rooms, exposure.Room{
+			Pattern: pattern(e.Pattern), Guard: e.Guard, MetadataGuard: e.MetadataGuard, Source: fromConfig,
+		})
+	}
+	return set
+}
+
+func pattern(text string) exposure.Pattern {
+	p, _ := exposure.Parse(text) // Validate has read it
+	return p
+}
+
+func policy(s SlowConsumer) hub.Policy {
+	p, _ := exposure.ParsePolicy(string(s))
+	return p
+}
+
+func historyTTL(d time.Duration) time.Duration {
+	if d == 0 {
+		return exposure.DefaultHistoryTTL
+	}
+	return d
+}

@@ -1,0 +1,172 @@
+package meshtest
+
+import (
+	"encoding/json"
+	"fmt"
+
+	mesh "github.com/mesh-host/mesh-host/pdk/go"
+	"github.com/mesh-host/mesh-host/pdk/go/internal/codec"
+)
+
+// Access is what a guard is asked about.
+type Access struct {
+	// Topic and Action are of the constants mesh.Topic… and mesh.Action….
+	Topic, Action string
+	// Name is the channel's or the room's, or the other connection's id.
+	Name string
+}
+
+// Guard asks one of the plugin's guards whether a connection may have
+// something: nil where it allows.
+func (h *Host) Guard(name, connectionID string, a Access) error {
+	err := h.ask(name, connectionID, a)
+	_ = h.settle() // Failures has it
+	return err
+}
+
+// ask asks a guard; one that is not named lets everyone pass.
+func (h *Host) ask(name, connectionID string, a Access) error {
+	if name == "" {
+		return nil
+	}
+	g, ok := find(h.registration.Guards, name)
+	if !ok {
+		return fmt.Errorf("meshtest: there is no guard %q", name)
+	}
+	detail := codec.AppendString(codec.AppendString(nil, a.Topic), a.Action)
+	out := h.call(g.Handler, request{kind: kindGuard, name: a.Name, connection: h.sender(connectionID), detail: detail})
+	if out.err != nil {
+		return out.err
+	}
+	return nil
+}
+
+// What follows are a client's built-in commands: they pass the plugin's global
+// middleware as mesh/join-room and so on, which may answer in their stead, and
+// then its guards. An error is a refusal. The connection must be connected.
+
+// Join makes a connection a member of a room, and present where the plugin has
+// presence tracked.
+func (h *Host) Join(connectionID, room string) error {
+	return h.builtin(connectionID, "join-room", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+		if exposure, ok := match(h.registration.Rooms, room); ok {
+			if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicRoom, mesh.ActionJoin, room}); err != nil {
+				return err
+			}
+		}
+		h.mu.Lock()
+		if h.connections[connectionID] == nil { // the guard has closed it
+			h.mu.Unlock()
+			return mesh.NotFound("the connection is gone")
+		}
+		h.join(room, connectionID)
+		h.mu.Unlock()
+		h.mayAppear(connectionID, room)
+		return nil
+	})
+}
+
+// mayAppear makes a member present where presence is tracked and the guard has
+// nothing against it.
+func (h *Host) mayAppear(id, room string) {
+	exposure, tracked := match(h.registration.Presence, room)
+	if !tracked || h.ask(exposure.Guard, id, Access{mesh.TopicPresence, mesh.ActionSubscribe, room}) != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms[room].has(id) {
+		h.appear(room, id)
+	}
+}
+
+// Leave ends a connection's membership of a room.
+func (h *Host) Leave(connectionID, room string) error {
+	return h.builtin(connectionID, "leave-room", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.leave(room, connectionID, mesh.LeftByRequest)
+		return nil
+	})
+}
+
+// Subscribe lets a connection receive what is published on a channel, as pushes
+// named mesh/subscription-message.
+func (h *Host) Subscribe(connectionID, channel string) error {
+	return h.builtin(connectionID, "subscribe-channel", "channel", channel, nil, func(channel string, _ mesh.JSON) error {
+		exposure, ok := match(h.registration.Channels, channel)
+		if !ok {
+			return mesh.Denied("no pattern of the plugin exposes the channel " + channel)
+		}
+		if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicChannel, mesh.ActionSubscribe, channel}); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.channel(channel).subscribers[connectionID] = true
+		return nil
+	})
+}
+
+// Publish lets a connection publish a message, JSON text, on a channel.
+func (h *Host) Publish(connectionID, channel, message string) error {
+	if !json.Valid([]byte(message)) {
+		return mesh.BadPayload("message", "must be JSON")
+	}
+	return h.builtin(connectionID, "publish-channel", "channel", channel, mesh.JSON(message), func(channel string, message mesh.JSON) error {
+		if message == nil { // middleware has taken it away
+			return mesh.BadPayload("message", "is missing")
+		}
+		exposure, ok := match(h.registration.Channels, channel)
+		if !ok || !exposure.Publish {
+			return mesh.Denied("no pattern of the plugin lets clients publish on the channel " + channel)
+		}
+		if err := h.ask(exposure.PublishGuard, connectionID, Access{mesh.TopicChannel, mesh.ActionPublish, channel}); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.deliver(channel, message, 0)
+		return nil
+	})
+}
+
+// SubscribePresence lets a connection receive the changes of presence in a
+// room, as pushes named mesh/presence-update.
+func (h *Host) SubscribePresence(connectionID, room string) error {
+	return h.builtin(connectionID, "subscribe-presence", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+		exposure, ok := match(h.registration.Presence, room)
+		if !ok {
+			return mesh.Denied("no pattern of the plugin has the presence tracked of the room " + room)
+		}
+		if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicPresence, mesh.ActionSubscribe, room}); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.room(room).watchers[connectionID] = true
+		return nil
+	})
+}
+
+// builtin runs a built-in command on what is left of it after the middleware.
+func (h *Host) builtin(id, command, member, name string, message mesh.JSON, run func(name string, message mesh.JSON) error) error {
+	payload := mesh.Object().Text(member, name)
+	if message != nil {
+		payload.Raw("message", message)
+	}
+	r := request{name: "mesh/" + command, connection: h.sender(id), payload: payload.JSON()}
+	if !h.connected(id) {
+		return mesh.NotFound("there is no connection " + id)
+	}
+	defer func() { _ = h.settle() }() // Failures has it
+	_, done, err := h.middleware(h.global(), &r)
+	if done || err != nil {
+		return err
+	}
+	name, ok := mesh.JSON(r.payload).Get(member).AsText()
+	if !ok || !validName(name) {
+		return mesh.BadPayload(member, "must be 1 to 256 bytes without control characters")
+	}
+	return run(name, mesh.JSON(r.payload).Get("message"))
+}
