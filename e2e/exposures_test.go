@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,8 @@ type exposed struct{ Channels, Presence, Rooms []exposure }
 // exposure is an entry of it.
 type exposure struct {
 	Pattern, Guard, PublishGuard, MetadataGuard, HistoryTTL, TTL, SlowConsumer, Source string
-	Publish                                                                           bool
-	History                                                                           int
+	Publish                                                                            bool
+	History                                                                            int
 }
 
 func (h *host) exposures(t *testing.T) (x exposed) {
@@ -84,11 +85,37 @@ metadata_guard = "conformance.admins"
 	if !slices.Equal(x.Rooms, wantRooms) {
 		t.Errorf("rooms: %+v", x.Rooms)
 	}
-	h.remove(t, conformance)
-	eventually(t, patience, "the plugin's exposures are gone", func() bool {
+}
+
+// Without its plugin nothing is open that it has opened, and what it has
+// guarded stays shut.
+func TestExposuresOfAPluginThatGoes(t *testing.T) {
+	t.Parallel()
+	h := start(t, setup{plugins: []string{auth, conformance}, config: tokens})
+	ann := h.dial(t, dialing{query: "token=right", subprotocols: v1.subprotocols})
+	before := h.exposures(t)
+	for range 2 {
+		ann.says(t, "mesh/join-room", `{"roomName":"closed:x"}`, `{"success":true,"present":`+list(ann.id)+`}`)
+		ann.says(t, "mesh/join-room", `{"roomName":"private:x"}`, `{"success":true,"present":`+list(ann.id)+`}`)
+		ann.call(t, "mesh/leave-room", `{"roomName":"closed:x"}`)
+		ann.call(t, "mesh/leave-room", `{"roomName":"private:x"}`)
+		h.remove(t, conformance)
+		eventually(t, patience, "its channels are gone", func() bool { return len(h.exposures(t).Channels) == 0 })
 		x := h.exposures(t)
-		return len(x.Channels) == 2 && len(x.Presence) == 1 && len(x.Rooms) == 1
-	})
+		guarded := func(e exposure) bool { return e.Guard != "" }
+		if !slices.Equal(x.Presence, slices.DeleteFunc(slices.Clone(before.Presence), func(e exposure) bool { return !guarded(e) })) ||
+			!slices.Equal(x.Rooms, slices.DeleteFunc(slices.Clone(before.Rooms), func(e exposure) bool { return !guarded(e) })) {
+			t.Errorf("what is left is %+v", x)
+		}
+		ann.says(t, "mesh/subscribe-channel", `{"channel":"open:x"}`, `{"success":false,"history":[]}`)
+		ann.says(t, "mesh/subscribe-presence", `{"roomName":"room:x"}`, `{"success":false,"present":[]}`)
+		ann.denied(t, "mesh/join-room", `{"roomName":"closed:x"}`, "EPLUGIN", "conformance.users")
+		ann.says(t, "mesh/join-room", `{"roomName":"private:x"}`, `{"success":true,"present":[]}`)
+		ann.says(t, "mesh/subscribe-presence", `{"roomName":"private:x"}`, `{"success":false,"present":[]}`)
+		ann.call(t, "mesh/leave-room", `{"roomName":"private:x"}`)
+		h.install(t, conformance, builtPlugin(t, conformance))
+		eventually(t, patience, "everything is as before", func() bool { return reflect.DeepEqual(h.exposures(t), before) })
+	}
 }
 
 // Of several patterns that match the operator's come first, then those of
@@ -102,13 +129,12 @@ func TestFirstPatternDecides(t *testing.T) {
 	channel := func(plugin, pattern, guard string) string {
 		return fmt.Sprintf("[[plugins.%s.config.channels]]\npattern = %q\nguard = %q\n", plugin, pattern, guard)
 	}
-	puppet := plugintest.Fixture(t, "puppet")
 	h := start(t, setup{
 		config: "[[channels]]\npattern = \"config first\"\nguard = \"first.no\"\n[[channels]]\npattern = \"/^config opens.*$/\"\n[[channels]]\npattern = \"config opens\"\nguard = \"first.no\"\n" +
 			guards("zebra", "order = -1\n") + channel("zebra", "ordered", "no") + channel("zebra", "own order", "yes") + channel("zebra", "/^own.*$/", "no") +
 			guards("first", "") + channel("first", "ordered", "yes") + channel("first", "named", "no") + channel("first", "config first", "yes") + channel("first", "config opens", "no") +
 			guards("second", "") + channel("second", "named", "yes") + channel("second", "ordered", "yes"),
-		content: map[string][]byte{"zebra.wasm": puppet, "second.wasm": puppet, "first.wasm": puppet},
+		content: puppets(t, "zebra", "second", "first"),
 	})
 	c := h.dial(t, v1)
 	for name, open := range map[string]bool{"config first": false, "config opens": true, "ordered": false, "own order": true, "own": false, "named": false, "none": false} {

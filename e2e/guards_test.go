@@ -29,7 +29,7 @@ var puppetGuards = []struct {
 	{"status", 11, "EPLUGIN"},
 	{"exits", 12, "EPLUGIN"},
 	{"fails", 15, "EOWN"},
-	{"refuses", 16, "ESERVER"},
+	{"refuses", 16, "EDENIED"},
 	{"forbids", 17, "EOWN"},
 	{"replies", 20, "EPLUGIN"},
 	{"badly", 29, "EPLUGIN"},
@@ -48,6 +48,16 @@ func puppetConfig(plugin string) string {
 		fmt.Fprintf(&b, "[[%s.rooms]]\npattern = \"own-room:%s\"\nguard = %q\nmetadataGuard = %q\n", section, g.name, g.name, g.name)
 	}
 	return b.String()
+}
+
+// puppets are copies of the puppet fixture, which are told apart by a note.
+func puppets(t *testing.T, names ...string) map[string][]byte {
+	t.Helper()
+	content := make(map[string][]byte)
+	for _, name := range names {
+		content[name+".wasm"] = variant(plugintest.Fixture(t, "puppet"), name)
+	}
+	return content
 }
 
 // guardedConfig exposes in the operator's name what puppetConfig does in the
@@ -263,7 +273,7 @@ name = "bounce"
 handler = 17
 global = true
 order = 2
-`, content: map[string][]byte{"listener.wasm": plugintest.Fixture(t, "puppet"), "bouncer.wasm": plugintest.Fixture(t, "puppet")}})
+`, content: puppets(t, "listener", "bouncer")})
 	c := h.dial(t, dialing{})
 	for _, b := range builtins {
 		lines := h.log.len()

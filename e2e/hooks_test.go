@@ -5,10 +5,10 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
+	"syscall"
 	"testing"
-
-	"github.com/mesh-host/mesh-host/host/plugin/plugintest"
 )
 
 // hooked is how often a hook of the conformance plugin has run, and what it
@@ -133,12 +133,12 @@ func TestHooksThatFail(t *testing.T) {
 	t.Parallel()
 	config := "[plugins.defaults]\nlog_rate = 10000\n"
 	content := make(map[string][]byte)
-	puppets := map[string]int{"trapper": 4, "failer": 15, "exiter": 12, "liar": 11, "refuser": 16}
-	for name, handler := range puppets {
+	handlers := map[string]int{"trapper": 4, "failer": 15, "exiter": 12, "liar": 11, "refuser": 16}
+	for name, handler := range handlers {
 		for _, event := range []string{"connect", "disconnect", "join", "leave"} {
 			config += fmt.Sprintf("[[plugins.%s.config.hooks]]\nevent = %q\nhandler = %d\n", name, event, handler)
 		}
-		content[name+".wasm"] = plugintest.Fixture(t, "puppet")
+		maps.Copy(content, puppets(t, name))
 	}
 	h := start(t, setup{config: config + trackedConfig, content: content})
 	watcher := h.dial(t, v1)
@@ -150,7 +150,7 @@ func TestHooksThatFail(t *testing.T) {
 	_ = c.conn.CloseNow()
 	watcher.came(t, joined(c, "tracked:f"), left(c, "tracked:f"), joined(c, "tracked:f"), left(c, "tracked:f"))
 	eventually(t, patience, "it is gone", func() bool { return h.sessions(t) == 1 })
-	for name := range puppets {
+	for name := range handlers {
 		for _, event := range []string{"connect", "disconnect", "join", "leave"} {
 			r, ok := h.log.find(0, patience, func(r record) bool {
 				return r["plugin"] == name && (r["level"] == "ERROR" || r["level"] == "WARN") && strings.Contains(encoded(r), event)
@@ -166,5 +166,27 @@ func TestHooksThatFail(t *testing.T) {
 		eventually(t, patience, "the errors of "+name+" are counted", func() bool {
 			return h.metric(t, fmt.Sprintf(`mesh_host_plugin_errors_total{cause=%q,plugin=%q}`, cause, name)) >= 7
 		})
+	}
+}
+
+// When the host stops, the hooks of all who were there still run, each once.
+func TestHooksAtTheStop(t *testing.T) {
+	t.Parallel()
+	config := "[plugins.defaults]\nlog_rate = 10000\n"
+	for _, event := range []string{"connect", "disconnect", "join", "leave"} {
+		config += fmt.Sprintf("[[plugins.scribe.config.hooks]]\nevent = %q\nhandler = 22\n", event) // logs its name
+	}
+	h := start(t, setup{config: config, content: puppets(t, "scribe")})
+	const n = 20
+	for _, c := range h.dialMany(t, n, v1) {
+		c.call(t, "mesh/join-room", `{"roomName":"r"}`)
+		c.call(t, "mesh/join-room", object("roomName", c.id))
+	}
+	h.signal(t, syscall.SIGTERM)
+	h.wait(t, patience)
+	for event, want := range map[string]int{"connect": n, "join": 2 * n, "leave": 2 * n, "disconnect": n} {
+		if got := h.log.count(func(r record) bool { return r["plugin"] == "scribe" && r["msg"] == event }); got != want {
+			t.Errorf("the hook %s has run %d times, not %d", event, got, want)
+		}
 	}
 }

@@ -37,6 +37,7 @@ type Server struct {
 	sections  sections
 	reload    func() (Config, error)
 	hub       *hub.Hub
+	store     *memory.Store
 	node      *memory.Node
 	router    *command.Router
 	engine    *engine.Engine
@@ -95,9 +96,10 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		config: config, log: log, ready: make(chan struct{}), reload: extra.reload,
 		sections:   sections{start: config.Plugins},
 		hub:        hub.New(config.hubLimits()),
-		node:       memory.New(memory.Options{HistorySize: int64(config.Limits.HistorySize)}).Node(config.nodeName()),
+		store:      memory.New(memory.Options{HistorySize: int64(config.Limits.HistorySize)}),
 		operations: make(operation.Table),
 	}
+	s.node = s.store.Node(config.nodeName())
 	s.buildEngine(extra)
 	plugins, err := plugin.New(s.pluginOptions(extra))
 	if err != nil {
@@ -275,8 +277,20 @@ func (s *Server) adminHandler() http.Handler {
 		Sessions: s.hub.Len,
 		Traffic:  func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },
 		Plugins:  s.plugins.Status,
+		Held:     s.held,
+		Hooks:    s.engine.WaitingHooks,
+		Slow:     func() admin.Slow { return admin.Slow(s.hub.Slow()) },
 	}))
 	return mux
+}
+
+func (s *Server) held() admin.Held {
+	held := s.store.Stats()
+	return admin.Held{
+		Rooms: held.Rooms, Members: held.Members, Present: held.Present,
+		Streams: held.Streams, Subscriptions: held.Subscriptions,
+		History: held.History, RoomMetadata: held.RoomMetadata,
+	}
 }
 
 func (s *Server) commandNames() []string {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -98,7 +97,7 @@ func (a *audience) connect(index int32, first string) (*listener, error) {
 	}
 	c := &listener{client: client{fd: fd}}
 	if c.unread, err = upgrade(fd, a.address.String()); err == nil && first != "" {
-		err = introduce(&c.client, first)
+		err = converse(&c.client, first)
 	}
 	if err == nil {
 		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: index}
@@ -108,40 +107,6 @@ func (a *audience) connect(index int32, first string) (*listener, error) {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	return c, nil
-}
-
-// introduce sends a command and waits for its reply, which must report
-// success. Pushes before it are of no interest.
-func introduce(c *client, request string) error {
-	if err := c.write(appendMasked(nil, []byte(request))); err != nil {
-		return err
-	}
-	in := slices.Clone(c.unread)
-	for {
-		f, err := next(in)
-		switch {
-		case err != nil:
-			return err
-		case f.size > 0 && bytes.HasPrefix(f.body, []byte(`{"id":`)):
-			if !bytes.Contains(f.body, []byte(`"success":true`)) {
-				return fmt.Errorf("the reply is %q", f.body)
-			}
-			c.unread = in[f.size:]
-			return nil
-		case f.size > 0:
-			in = in[f.size:]
-			continue
-		}
-		if err := await(c.fd, unix.POLLIN); err != nil {
-			return err
-		}
-		part := make([]byte, 4096)
-		n, err := unix.Read(c.fd, part)
-		if err != nil || n == 0 {
-			return fmt.Errorf("the connection has ended: %w", err)
-		}
-		in = append(in, part[:n]...)
-	}
 }
 
 func (a *audience) now() time.Duration { return time.Since(a.began) }
@@ -308,8 +273,6 @@ func (a *audience) take(l *listener, f frame, now time.Duration) error {
 	}
 	return nil
 }
-
-var successful = []byte(`"success":true`)
 
 // replied checks what the publisher is told.
 func (l *listener) replied(f frame) error {

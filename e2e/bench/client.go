@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -120,6 +121,61 @@ func upgrade(fd int, host string) (rest []byte, err error) {
 		return rest, nil
 	}
 	return nil, errors.New("handshake: the answer has no end")
+}
+
+// together bounds the requests that converse sends at once.
+const together = 16
+
+// converse sends requests and waits for the replies, which must all report
+// success. Pushes before the last of them are of no interest.
+func converse(c *client, requests ...string) error {
+	for batch := range slices.Chunk(requests, together) {
+		var frames []byte
+		for _, request := range batch {
+			frames = appendMasked(frames, []byte(request))
+		}
+		if err := c.write(frames); err != nil {
+			return err
+		}
+		for range batch {
+			reply, err := c.reply()
+			switch {
+			case err != nil:
+				return err
+			case !bytes.Contains(reply, successful):
+				return fmt.Errorf("the reply is %q", reply)
+			}
+		}
+	}
+	return nil
+}
+
+var successful = []byte(`"success":true`)
+
+// reply waits for the next frame that is no push.
+func (c *client) reply() ([]byte, error) {
+	part := make([]byte, 4096)
+	for {
+		f, err := next(c.unread)
+		if err != nil {
+			return nil, err
+		}
+		if f.size > 0 {
+			c.unread = c.unread[f.size:]
+			if bytes.HasPrefix(f.body, []byte(`{"id":`)) {
+				return f.body, nil
+			}
+			continue
+		}
+		if err := await(c.fd, unix.POLLIN); err != nil {
+			return nil, err
+		}
+		n, err := unix.Read(c.fd, part)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("the connection has ended: %w", err)
+		}
+		c.unread = append(c.unread, part[:n]...)
+	}
 }
 
 // prepare makes the frames of as many requests as may be outstanding; ids are

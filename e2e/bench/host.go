@@ -16,12 +16,13 @@ import (
 // so that the frames are, too.
 const nativeCommand = "back"
 
-// serveHost runs mesh-host with its defaults, the plugins of a folder and the
-// native command; unless checked, plugins run without the deadline check.
-func serveHost(ctx context.Context, folder string, checked bool, log *slog.Logger, ready func(net.Addr)) error {
+// serveHost runs mesh-host with its defaults, the plugins of a folder below
+// that of the run, the channels and rooms of the scripts and the native command;
+// unless checked, plugins run without the deadline check.
+func serveHost(ctx context.Context, folder, plugins string, checked bool, log *slog.Logger, ready func(net.Addr)) error {
 	config := host.Default()
 	config.Listen, config.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
-	config.Plugins.Dir = filepath.Join(folder, pluginFolder)
+	config.Plugins.Dir = filepath.Join(folder, plugins)
 	config.Plugins.CacheDir = filepath.Join(folder, cacheFolder)
 	config.Channels = []host.ChannelConfig{
 		{Pattern: plainChannel, Publish: true},

@@ -26,9 +26,10 @@ const (
 	caseMemory = "memory"
 	caseGuest  = "guest"
 	caseFan    = "fan"
+	caseChurn  = "churn"
 )
 
-var allCases = []string{caseEcho, caseSpin, caseFan, caseMemory, caseGuest}
+var allCases = []string{caseEcho, caseSpin, caseFan, caseChurn, caseMemory, caseGuest}
 
 // The kinds of load generators, which are roles of this program.
 const (
@@ -160,27 +161,31 @@ func (b *bench) run(ctx context.Context) (r *report, err error) {
 	}
 	r = &report{Date: time.Now().UTC(), Machine: thisMachine(), Rounds: b.rounds, Duration: b.duration}
 	start, busy, own := time.Now(), busyTime(), childrenTime()
-	if b.wants(caseEcho) {
-		if r.Echo, err = b.echoes(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if b.wants(caseFan) {
-		if r.Fan, err = b.fans(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if b.wants(caseMemory) {
-		if r.Memory, err = b.memory(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if b.wants(caseGuest) {
-		if r.Guest, err = b.guests(ctx); err != nil {
+	for _, c := range b.cases {
+		if err := b.measure(ctx, c, r); err != nil {
 			return nil, err
 		}
 	}
 	others := busyTime() - busy - (childrenTime() - own)
 	r.Others = max(0, others.Seconds()/time.Since(start).Seconds())
 	return r, nil
+}
+
+// measure adds one case to the report.
+func (b *bench) measure(ctx context.Context, name string, r *report) (err error) {
+	switch name {
+	case caseEcho:
+		r.Echo, err = b.echoes(ctx)
+	case caseFan:
+		r.Fan, err = b.fans(ctx)
+	case caseChurn:
+		r.Churn, err = b.churns(ctx)
+	case caseMemory:
+		if r.Memory, err = b.memory(ctx); err == nil {
+			r.Subscribed, err = b.subscribed(ctx)
+		}
+	case caseGuest:
+		r.Guest, err = b.guests(ctx)
+	}
+	return err
 }

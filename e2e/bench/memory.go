@@ -51,9 +51,12 @@ func (b *bench) memory(ctx context.Context) (m *memoryCase, err error) {
 	return m, b.fill(m, f, s.pid())
 }
 
-func (b *bench) startBinary(ctx context.Context) (*server, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(b.build, "mesh-host"), "serve",
-		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--plugins", filepath.Join(b.folder, pluginFolder))
+// startBinary starts the built binary; args may say more than the usual flags.
+func (b *bench) startBinary(ctx context.Context, args ...string) (*server, error) {
+	args = append([]string{
+		"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--plugins", filepath.Join(b.folder, pluginFolder),
+	}, args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(b.build, "mesh-host"), args...)
 	cmd.Env = append(os.Environ(), "MESH_LOG_LEVEL=error",
 		"MESH_PLUGINS_CACHE_DIR="+filepath.Join(b.folder, cacheFolder))
 	cmd.Stderr = os.Stderr

@@ -18,11 +18,13 @@ type report struct {
 	Duration time.Duration `json:"duration"` // of one echo measurement, in nanoseconds
 	// Others is how many cores other processes, and other tenants of the
 	// machine, kept busy meanwhile.
-	Others float64      `json:"others"`
-	Echo   []*echoCase  `json:"echo,omitempty"`
-	Fan    []*fanCase   `json:"fan,omitempty"`
-	Memory *memoryCase  `json:"memory,omitempty"`
-	Guest  []*guestCase `json:"guest,omitempty"`
+	Others     float64         `json:"others"`
+	Echo       []*echoCase     `json:"echo,omitempty"`
+	Fan        []*fanCase      `json:"fan,omitempty"`
+	Churn      []*churnCase    `json:"churn,omitempty"`
+	Memory     *memoryCase     `json:"memory,omitempty"`
+	Subscribed *subscribedCase `json:"subscribed,omitempty"`
+	Guest      []*guestCase    `json:"guest,omitempty"`
 }
 
 // median returns the middle of values, the mean of the two where their number
@@ -82,7 +84,7 @@ func (r *report) table() string {
 		float64(r.Machine.Memory)/(1<<30), r.Machine.Kernel, r.Machine.Go, r.Date.Format("2006-01-02 15:04"))
 	fmt.Fprintf(&b, "Medians of %d rounds, %s for each echo measurement. Load average before: %.2f; other processes kept %.2f cores busy meanwhile.\n",
 		r.Rounds, r.Duration, r.Machine.Load, r.Others)
-	for _, part := range []func() string{r.echoTable, r.fanTable, r.memoryTable, r.guestTable, r.aimTable} {
+	for _, part := range []func() string{r.echoTable, r.fanTable, r.churnTable, r.memoryTable, r.subscribedTable, r.guestTable, r.aimTable} {
 		if text := part(); text != "" {
 			fmt.Fprintf(&b, "\n%s", text)
 		}

@@ -62,7 +62,7 @@ func channelScript(channel string, isHost bool) script {
 	start := publish(0)
 	start = start[:bytes.Index(start, []byte(`"n":`))+len(`"n":`)]
 	if isHost {
-		s.subscribe = fmt.Sprintf(`{"id":1,"command":"mesh/subscribe-channel","payload":{"channel":%q}}`, channel)
+		s.subscribe = subscribeTo(channel)
 		start = fmt.Appendf(nil, `{"command":"mesh/subscription-message","payload":{"channel":%q,"message":"{\"n\":`, channel)
 	}
 	s.number = func(text []byte, _ int) (int, bool) {
@@ -79,10 +79,14 @@ func channelScript(channel string, isHost bool) script {
 	return s
 }
 
+func subscribeTo(channel string) string {
+	return fmt.Sprintf(`{"id":1,"command":"mesh/subscribe-channel","payload":{"channel":%q}}`, channel)
+}
+
 // presenceScript has one connection join and leave a room in turn.
 func presenceScript() script {
-	join := []byte(fmt.Sprintf(`{"id":1,"command":"mesh/join-room","payload":{"roomName":%q}}`, presenceRoom))
-	leave := []byte(fmt.Sprintf(`{"id":1,"command":"mesh/leave-room","payload":{"roomName":%q}}`, presenceRoom))
+	join := fmt.Appendf(nil, `{"id":1,"command":"mesh/join-room","payload":{"roomName":%q}}`, presenceRoom)
+	leave := fmt.Appendf(nil, `{"id":1,"command":"mesh/leave-room","payload":{"roomName":%q}}`, presenceRoom)
 	joined := []byte(`{"command":"mesh/presence-update","payload":{"type":"join"`)
 	left := []byte(`{"command":"mesh/presence-update","payload":{"type":"leave"`)
 	return script{

@@ -23,7 +23,8 @@ const (
 	roleFloor     = "floor"
 	roleHost      = "host"
 	roleUnchecked = "unchecked" // the host without deadline checks in its plugins
-	roleFanFloor  = "fan-floor"
+	roleBare      = "bare"      // the host without plugins
+	roleFanFloor  = "fan-floor" // a bare server that broadcasts
 )
 
 func (b *bench) roleArgs(profile, role string) []string {
@@ -37,6 +38,7 @@ func (b *bench) roleArgs(profile, role string) []string {
 // The folders below that of a run.
 const (
 	pluginFolder = "plugins"
+	emptyFolder  = "none"
 	cacheFolder  = "cache" // of compiled plugins
 )
 
@@ -51,7 +53,8 @@ func (b *bench) prepare() (err error) {
 		return err
 	}
 	plugins := filepath.Join(b.folder, pluginFolder)
-	return errors.Join(os.Mkdir(plugins, 0o700), os.WriteFile(filepath.Join(plugins, "conformance-go.wasm"), module, 0o600))
+	return errors.Join(os.Mkdir(plugins, 0o700), os.Mkdir(filepath.Join(b.folder, emptyFolder), 0o700),
+		os.WriteFile(filepath.Join(plugins, "conformance-go.wasm"), module, 0o600))
 }
 
 // plugin returns the path of a built plugin.
@@ -87,9 +90,11 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	case roleFanFloor:
 		return serveFanFloor(ctx, ready)
 	case roleHost:
-		return serveHost(ctx, *folder, true, log, ready)
+		return serveHost(ctx, *folder, pluginFolder, true, log, ready)
+	case roleBare:
+		return serveHost(ctx, *folder, emptyFolder, true, log, ready)
 	case roleUnchecked:
-		return serveHost(ctx, *folder, false, log, ready)
+		return serveHost(ctx, *folder, pluginFolder, false, log, ready)
 	}
 	return fmt.Errorf("unknown role %q", flags.Arg(0))
 }

@@ -69,9 +69,9 @@ test("a state expires by itself, once", async (t) => {
   assert.deepEqual(await have(seen, 2), [of("typing"), of(null)])
   assert.deepEqual((await api("presence.list", { roomName })).states, {})
   // A newer state outlives the older one's end.
-  await a.publishPresenceState(roomName, { state: "again", expireAfter: 50 })
+  await a.publishPresenceState(roomName, { state: "again", expireAfter: 500 })
   await a.publishPresenceState(roomName, { state: "stays" })
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  await new Promise((resolve) => setTimeout(resolve, 700))
   assert.deepEqual((await have(seen, 4)).slice(2), [of("again"), of("stays")])
   assert.deepEqual((await api("presence.list", { roomName })).states, { [a.connectionId]: "stays" })
 })

@@ -17,7 +17,24 @@ type Sources struct {
 	Sessions func() int
 	Traffic  func() Traffic
 	Plugins  func() []plugin.Status
+	// Held is what the store holds: for a shared one, all nodes' together.
+	Held func() Held
+	// Hooks is how many events wait for their hooks.
+	Hooks func() int
+	// Slow counts what became of slow consumers.
+	Slow func() Slow
 }
+
+// Held is what is kept for clients.
+type Held struct {
+	Rooms, Members, Present, Streams, Subscriptions int
+	// History and RoomMetadata are in bytes.
+	History, RoomMetadata int64
+}
+
+// Slow counts, since the start, the sessions that were disconnected for reading
+// too slowly, and the pushes that were dropped or replaced for others.
+type Slow struct{ Disconnected, Dropped uint64 }
 
 // Traffic is what the clients' side has counted since the start.
 type Traffic struct {
@@ -37,6 +54,16 @@ var (
 	sessions   = describe("sessions", "Sessions that are connected.")
 	refused    = describe("handshakes_refused_total", "Handshakes that were refused.")
 	badFrames  = describe("bad_frames_total", "Frames that were no command.")
+	rooms      = describe("rooms", "Rooms that have members or metadata.")
+	members    = describe("room_members", "Memberships in rooms.")
+	present    = describe("present", "Members that are present in rooms whose presence is tracked.")
+	streams    = describe("channel_streams", "Channels of which messages are kept.")
+	history    = describe("channel_history_bytes", "Bytes of messages that are kept.")
+	metadata   = describe("room_metadata_bytes", "Bytes of the metadata of rooms.")
+	topics     = describe("topics", "Channels and presences that this node's sessions subscribe to.")
+	hooks      = describe("hooks_waiting", "Joins and leaves that wait for their hooks.")
+	slow       = describe("slow_consumers_total", "Sessions that were closed for reading too slowly.")
+	skipped    = describe("pushes_dropped_total", "Pushes dropped or replaced for sessions that read too slowly.")
 	loaded     = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
 	failing    = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
 	instances  = describe("plugin_instances", "Instances that exist.", "plugin")
@@ -57,7 +84,11 @@ var _ prometheus.Collector = collector{}
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sessions, refused, badFrames, loaded, failing, instances, running, calls, errorCount, discarded, dropped} {
+	for _, d := range []*prometheus.Desc{
+		sessions, refused, badFrames,
+		rooms, members, present, streams, history, metadata, topics, hooks, slow, skipped,
+		loaded, failing, instances, running, calls, errorCount, discarded, dropped,
+	} {
 		to <- d
 	}
 }
@@ -74,6 +105,11 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	traffic := c.sources.Traffic()
 	counter(refused, traffic.Refused)
 	counter(badFrames, traffic.BadFrames)
+	c.collectHeld(gauge)
+	gauge(hooks, float64(c.sources.Hooks()))
+	readers := c.sources.Slow()
+	counter(slow, readers.Disconnected)
+	counter(skipped, readers.Dropped)
 	counted := make(map[string]bool) // two files may claim one name
 	for _, p := range c.sources.Plugins() {
 		p.Name, p.File = label(p.Name), label(p.File)
@@ -93,6 +129,17 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		counter(discarded, p.Counts.Discarded, p.Name)
 		counter(dropped, p.Counts.DroppedLines, p.Name)
 	}
+}
+
+func (c collector) collectHeld(gauge func(*prometheus.Desc, float64, ...string)) {
+	held := c.sources.Held()
+	gauge(rooms, float64(held.Rooms))
+	gauge(members, float64(held.Members))
+	gauge(present, float64(held.Present))
+	gauge(streams, float64(held.Streams))
+	gauge(history, float64(held.History))
+	gauge(metadata, float64(held.RoomMetadata))
+	gauge(topics, float64(held.Subscriptions))
 }
 
 // label makes a name that a file system allows one that a label may hold.

@@ -66,7 +66,7 @@ type Receiver interface {
 	Presence(e PresenceEvent)
 	// Member tells that one of the node's own connections has joined a room or
 	// left it, whoever made it, in the order of the changes.
-	Member(room, connection string, joined bool)
+	Member(room, connection string, joined bool, reason string)
 	// Metadata tells of new metadata of one of the node's own connections, in
 	// the order of the changes; nil is none.
 	Metadata(connection string, metadata []byte)

@@ -68,8 +68,9 @@ type Page struct {
 // that is kept, or with a Query that makes it; from then on every message of
 // the channel is part of it, until it is gone. It keeps the largest Count, for
 // the longest TTL, that was asked for in its life, by messages or queries. A
-// backplane that runs out of room drops whole streams, the longest unused
-// first; their next one has another epoch. A message that is too large to be
+// backplane that runs out of room drops whole streams, those on which nothing
+// was ever published first, then the longest unused
+// ones; their next one has another epoch. A message that is too large to be
 // kept at all has an offset, and nothing up to it is kept any more. Messages
 // of a stream have times that never go back.
 type Channels interface {

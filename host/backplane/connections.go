@@ -27,12 +27,12 @@ type Connections interface {
 	// with ErrExists where the id is taken, and with ErrUnavailable where the
 	// node has no lease.
 	Add(ctx context.Context, c Connection) error
-	// Remove ends a connection everywhere, as one change: its memberships,
+	// Remove, with a reason as for Rooms.Leave, ends a connection everywhere, as one change: its memberships,
 	// presence (each leave is published once), metadata, and its place among
 	// its user's connections. It returns the rooms that it left thereby,
 	// sorted, and false where it was gone already, so that of several callers
 	// one cleans up, and of everything that can end a membership one tells.
-	Remove(ctx context.Context, id string) (rooms []string, removed bool, err error)
+	Remove(ctx context.Context, id, reason string) (rooms []string, removed bool, err error)
 	// Get fails with ErrNotFound.
 	Get(ctx context.Context, id string) (Connection, error)
 	List(ctx context.Context, cursor string, limit int) (page []Connection, next string, err error)

@@ -13,11 +13,12 @@ type Rooms interface {
 	// ErrNotFound where the connection is gone.
 	Join(ctx context.Context, room, connection string, present bool) (joined bool, err error)
 	// Leave ends a membership, and presence with it, and reports whether there
-	// was one.
-	Leave(ctx context.Context, room, connection string) (left bool, err error)
-	// Clear ends all memberships of a room and removes its metadata. It
+	// was one. The reason is the connection's node's to know, in any words.
+	Leave(ctx context.Context, room, connection, reason string) (left bool, err error)
+	// Clear ends all memberships of a room, with a reason as for Leave, and
+	// removes its metadata. It
 	// returns those who were members, sorted.
-	Clear(ctx context.Context, room string) (members []string, err error)
+	Clear(ctx context.Context, room, reason string) (members []string, err error)
 	Has(ctx context.Context, room, connection string) (bool, error)
 	// Members returns the ids of a room's members, sorted.
 	Members(ctx context.Context, room string) ([]string, error)

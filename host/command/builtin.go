@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -20,9 +21,9 @@ var (
 // prefix.
 func builtins() map[string]*Command {
 	return map[string]*Command{
-		"noop": {Name: NameNoop, Concurrent: true, Handler: HandlerFunc(noop)},
+		"noop": {Name: NameNoop, Concurrent: true, Always: true, Handler: HandlerFunc(noop)},
 		"get-my-connection-metadata": {
-			Name: protocol.MeshPrefix + "get-my-connection-metadata", Handler: HandlerFunc(getMyConnectionMetadata),
+			Name: protocol.MeshPrefix + "get-my-connection-metadata", Always: true, Handler: HandlerFunc(getMyConnectionMetadata),
 		},
 	}
 }
@@ -68,9 +69,12 @@ func (r *Router) Bind(e *engine.Engine, o Builtins) {
 		"get-connection-metadata":    b.getConnectionMetadata,
 		"set-my-connection-metadata": b.setMyConnectionMetadata,
 	} {
-		r.builtins[name] = &Command{Name: protocol.MeshPrefix + name, Handler: serve}
+		r.builtins[name] = &Command{Name: protocol.MeshPrefix + name, Handler: serve, Always: slices.Contains(takingBack, name)}
 	}
 }
+
+// takingBack are the built-ins that only take something back.
+var takingBack = []string{"unsubscribe-channel", "leave-room", "unsubscribe-presence", "clear-presence-state"}
 
 func (c *Call) replyBool(v bool) error {
 	if v {

@@ -34,7 +34,7 @@ func (b *realtime) subscribeChannel(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply(c.appendSubscribed(nil, q, begun))
+	c.ReplyWith(c.appendSubscribed(nil, q, begun))
 	if begun.Release != nil {
 		c.AfterReply(begun.Release)
 	}
@@ -137,7 +137,7 @@ func (b *realtime) publishChannel(ctx context.Context, c *Call) error {
 	if p.Offset > 0 {
 		reply = strconv.AppendInt(append(reply, `,"offset":`...), p.Offset, 10)
 	}
-	c.Reply(append(reply, '}'))
+	c.ReplyWith(append(reply, '}'))
 	return nil
 }
 
@@ -162,6 +162,6 @@ func (b *realtime) getChannelHistory(ctx context.Context, c *Call) error {
 		reply = protocol.AppendString(append(reply, `,"epoch":`...), page.Epoch)
 		reply = strconv.AppendInt(append(reply, `,"offset":`...), page.Offset, 10)
 	}
-	c.Reply(append(reply, '}'))
+	c.ReplyWith(append(reply, '}'))
 	return nil
 }

@@ -2,6 +2,9 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/engine"
@@ -19,15 +22,16 @@ func (b *realtime) joinRoom(ctx context.Context, c *Call) error {
 			return err
 		}
 	}
-	tracked, visible := c.tracked(ctx, room)
-	if _, err := b.engine.Join(ctx, room, c.Session.ID(), visible); err != nil {
+	c.yieldIfCrowded(b.engine)
+	in, err := b.enter(ctx, c, room)
+	if err != nil {
 		return err
 	}
 	var present []string
 	switch {
-	case tracked == nil:
+	case in.tracked == nil:
 		present, err = b.engine.Members(ctx, room)
-	case visible:
+	case in.visible:
 		snapshot, failed := b.engine.Present(ctx, room)
 		present, err = snapshot.Present, failed
 	}
@@ -35,8 +39,49 @@ func (b *realtime) joinRoom(ctx context.Context, c *Call) error {
 		return err
 	}
 	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), present, true)
-	c.Reply(append(reply, '}'))
-	return nil
+	if len(reply) <= b.engine.ReplySize() {
+		c.ReplyWith(append(reply, '}'))
+		return nil
+	}
+	if in.joined {
+		_, err = b.engine.Leave(ctx, room, c.Session.ID(), abi.LeftByRequest)
+	}
+	return errors.Join(b.tooLarge(), err)
+}
+
+// yieldIfCrowded lets the session read on where the command will have to wait.
+func (c *Call) yieldIfCrowded(e *engine.Engine) {
+	if e.Crowded(c.Session.ID()) {
+		c.Yield()
+	}
+}
+
+// tooLarge answers what no reply can carry.
+func (b *realtime) tooLarge() error {
+	return protocol.NewError(abi.CodeTooLarge, fmt.Sprintf("The reply would be larger than limits.reply_size (%d)", b.engine.ReplySize()))
+}
+
+// entered is how a client has come into a room.
+type entered struct {
+	tracked *exposure.Presence // nil where presence is not tracked
+	visible bool               // it is present, and may see who is
+	joined  bool               // it was no member before
+}
+
+// enter makes the client a member of a room, and present where its presence is
+// tracked and the guard lets it be. The guard is asked about a member: it may
+// want to know.
+func (b *realtime) enter(ctx context.Context, c *Call, room string) (in entered, err error) {
+	in.tracked = c.table.exposed.Tracked(room)
+	in.visible = in.tracked != nil && in.tracked.Guard == ""
+	in.joined, err = b.engine.Join(ctx, room, c.Session.ID(), in.visible)
+	if err != nil || in.tracked == nil || in.visible {
+		return in, err
+	}
+	if _, in.visible = c.tracked(ctx, room); in.visible {
+		_, err = b.engine.Join(ctx, room, c.Session.ID(), true)
+	}
+	return in, err
 }
 
 // room reads the payload of a command on a room.
@@ -58,10 +103,15 @@ func (c *Call) tracked(ctx context.Context, room string) (x *exposure.Presence, 
 }
 
 // appendPresent adds a list of connections as the client's dialect has them:
-// ids, or for rt objects with the metadata, null where it may not be read.
+// ids, or for rt objects with the metadata, null where it may not be read, or
+// where half a reply is metadata already: members must not be able to keep
+// others out by having much of it. It stops where the reply is too large.
 func (b *realtime) appendPresent(ctx context.Context, c *Call, dst []byte, ids []string, readable bool) []byte {
 	dst = append(dst, '[')
 	for i, id := range ids {
+		if len(dst) > b.engine.ReplySize() {
+			break
+		}
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -71,16 +121,21 @@ func (b *realtime) appendPresent(ctx context.Context, c *Call, dst []byte, ids [
 		}
 		dst = protocol.AppendString(append(dst, `{"id":`...), id)
 		dst = append(dst, `,"metadata":`...)
-		dst = append(append(dst, b.readableMetadata(ctx, id, readable || id == c.Session.ID())...), '}')
+		metadata := null
+		if readable || id == c.Session.ID() {
+			metadata = b.metadataOf(ctx, id)
+		}
+		if len(dst)+len(metadata) > b.engine.ReplySize()/2 {
+			metadata = null
+		}
+		dst = append(append(dst, metadata...), '}')
 	}
 	return append(dst, ']')
 }
 
-func (b *realtime) readableMetadata(ctx context.Context, id string, readable bool) []byte {
-	if readable {
-		if metadata, _, err := b.engine.Metadata(ctx, id); err == nil && metadata != nil {
-			return metadata
-		}
+func (b *realtime) metadataOf(ctx context.Context, id string) []byte {
+	if metadata, _, err := b.engine.Metadata(ctx, id); err == nil && metadata != nil {
+		return metadata
 	}
 	return null
 }
@@ -92,6 +147,7 @@ func (b *realtime) leaveRoom(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
+	c.yieldIfCrowded(b.engine)
 	if _, err := b.engine.Leave(ctx, room, c.Session.ID(), abi.LeftByRequest); err != nil {
 		return err
 	}
@@ -123,8 +179,12 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 		}
 	}
 	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), watched.Present, member)
-	reply = engine.AppendStates(append(reply, `,"states":`...), watched.Snapshot)
-	c.Reply(append(reply, '}'))
+	reply = engine.AppendStates(append(reply, `,"states":`...), watched.Snapshot, b.engine.ReplySize())
+	if len(reply) > b.engine.ReplySize() {
+		b.engine.Unwatch(ctx, c.Session, room)
+		return b.tooLarge()
+	}
+	c.ReplyWith(append(reply, '}'))
 	c.AfterReply(watched.Release)
 	return nil
 }
@@ -157,15 +217,18 @@ func (b *realtime) getPresenceState(ctx context.Context, c *Call) error {
 		}
 		reply = protocol.AppendString(reply, id)
 	}
-	reply = engine.AppendStates(append(reply, `],"states":`...), snapshot)
-	c.Reply(append(reply, '}'))
+	reply = engine.AppendStates(append(reply, `],"states":`...), snapshot, b.engine.ReplySize())
+	if len(reply) > b.engine.ReplySize() {
+		return b.tooLarge()
+	}
+	c.ReplyWith(append(reply, '}'))
 	return nil
 }
 
 func (b *realtime) publishPresenceState(ctx context.Context, c *Call) error {
 	in := c.fields()
 	room, state := in.name("roomName"), in.raw("state")
-	s := engine.State{Value: state, ExpireAfter: max(in.number("expireAfter"), 0), Silent: in.flag("silent")}
+	s := engine.State{Value: state, ExpireAfter: in.duration("expireAfter"), Silent: in.flag("silent")}
 	if err := in.err(); err != nil {
 		return err
 	}
@@ -186,10 +249,11 @@ func (b *realtime) publishPresenceState(ctx context.Context, c *Call) error {
 // state that way and expect no push.
 func falsy(value []byte) bool {
 	switch string(value) {
-	case "", "null", "false", `""`, "0", "-0":
+	case "", "null", "false", `""`:
 		return true
 	}
-	return false
+	n, err := strconv.ParseFloat(string(value), 64)
+	return err == nil && n == 0
 }
 
 func (b *realtime) clearPresenceState(ctx context.Context, c *Call) error {

@@ -68,6 +68,9 @@ func (c *Call) Reply(body []byte) {
 	c.reply = append(c.reply[:0], body...)
 }
 
+// ReplyWith is Reply with a body that is the call's from then on.
+func (c *Call) ReplyWith(body []byte) { c.replied, c.reply = true, body }
+
 // Result is the reply's JSON text, nil where nothing was said (null).
 func (c *Call) Result() []byte {
 	if !c.replied || len(c.reply) == 0 {

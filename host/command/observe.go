@@ -14,7 +14,7 @@ const parallelHooks = 16
 
 // Connected tells the observers of the present table of a new session.
 func (r *Router) Connected(ctx context.Context, s *hub.Session) {
-	r.observe(func(t *Table) {
+	r.observe(ctx, func(t *Table) {
 		for _, o := range t.Observers {
 			o.Connected(ctx, s)
 		}
@@ -24,7 +24,7 @@ func (r *Router) Connected(ctx context.Context, s *hub.Session) {
 // Disconnected tells the observers of the present table of a session that has
 // ended.
 func (r *Router) Disconnected(ctx context.Context, s *hub.Session, cause hub.Cause) {
-	r.observe(func(t *Table) {
+	r.observe(ctx, func(t *Table) {
 		for _, o := range t.Observers {
 			o.Disconnected(ctx, s, cause)
 		}
@@ -37,20 +37,24 @@ func (r *Router) ObservesRooms() bool { return len(r.table.Load().RoomObservers)
 // RoomChanged implements engine.Observer: it tells the observers of the present
 // table.
 func (r *Router) RoomChanged(ctx context.Context, e engine.RoomEvent) {
-	r.observe(func(t *Table) {
+	r.observe(ctx, func(t *Table) {
 		for _, o := range t.RoomObservers {
 			o.RoomChanged(ctx, e)
 		}
 	})
 }
 
-// observe has its turn to tell observers. Where there are none it has nothing
-// to wait for.
-func (r *Router) observe(tell func(*Table)) {
+// observe has its turn to tell observers, unless ctx ends first. Where there
+// are none it has nothing to wait for.
+func (r *Router) observe(ctx context.Context, tell func(*Table)) {
 	if t := r.table.Load(); len(t.Observers)+len(t.RoomObservers) == 0 {
 		return
 	}
-	r.hooks <- struct{}{}
+	select {
+	case r.hooks <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
 	defer func() { <-r.hooks }()
 	t := r.Acquire()
 	defer t.Release()

@@ -3,6 +3,7 @@ package command
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -46,8 +47,33 @@ func (f *fields) raw(field string) []byte {
 	if f.failed != nil {
 		return nil
 	}
-	value := protocol.Member(f.object, field)
+	value := f.member(field)
 	if string(value) == "null" {
+		return nil
+	}
+	return value
+}
+
+// member returns a field's JSON text. One that is there twice, or also in
+// another case, is refused: whoever looked at the payload before, such as
+// middleware, may have seen the other one.
+func (f *fields) member(field string) (value []byte) {
+	protocol.EachMember(f.object, func(key, text []byte) bool {
+		if !strings.EqualFold(string(key), field) {
+			return true
+		}
+		if value != nil {
+			f.fail(field, "is there twice")
+			return false
+		}
+		if string(key) != field {
+			f.fail(field, "must be written so")
+			return false
+		}
+		value = text
+		return true
+	})
+	if f.failed != nil {
 		return nil
 	}
 	return value
@@ -58,7 +84,7 @@ func (f *fields) value(field string) []byte {
 	if f.failed != nil {
 		return nil
 	}
-	value := protocol.Member(f.object, field)
+	value := f.member(field)
 	if value == nil {
 		f.fail(field, "is missing")
 	}
@@ -119,6 +145,18 @@ func (f *fields) number(field string) int64 {
 		return math.MinInt64
 	}
 	return int64(n)
+}
+
+// duration returns a time in milliseconds, rounded up: a fraction is not
+// nothing. What is negative is 0.
+func (f *fields) duration(field string) int64 {
+	n := f.number(field)
+	if n == 0 && f.failed == nil {
+		if part, err := strconv.ParseFloat(string(f.raw(field)), 64); err == nil && part > 0 {
+			return 1
+		}
+	}
+	return max(n, 0)
 }
 
 // flag returns a boolean, false where it is absent.

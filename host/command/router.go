@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 
 	"github.com/mesh-host/mesh-host/host/engine"
@@ -46,8 +45,8 @@ func NewRouter(log *slog.Logger, native ...Command) *Router {
 
 // Require names the plugins without which nothing of a plugin's is done for
 // anyone: while one of them is missing or does not authenticate, handshakes are
-// refused and the commands of plugins answer EPLUGIN, since its middleware is
-// missing too. It must be called before the router is used.
+// refused and commands answer EPLUGIN, since its middleware is missing too, save
+// the built-ins that only take something back. It must be called before the router is used.
 func (r *Router) Require(plugins []string) {
 	r.required = plugins
 	current := r.table.Load()
@@ -112,7 +111,7 @@ func (r *Router) Resolve(t *Table, name []byte) (*Command, protocol.Dialect) {
 // Run takes a call through middleware and handler. The error is what the
 // client gets to see.
 func (r *Router) Run(ctx context.Context, t *Table, c *Command, call *Call) *protocol.Error {
-	if t.missing != "" && !strings.HasPrefix(c.Name, protocol.MeshPrefix) {
+	if t.missing != "" && !c.Always {
 		return protocol.PluginFailed(t.missing)
 	}
 	call.table = t

@@ -30,6 +30,9 @@ type Command struct {
 	// Concurrent lets the command start on arrival, beside others of its
 	// session; a serial one waits for the earlier serial ones.
 	Concurrent bool
+	// Always lets the command run while a required plugin is missing, and with
+	// it perhaps the middleware that would refuse it; see Router.Require.
+	Always bool
 	// Middleware runs before the handler, after the global middleware.
 	Middleware []Handler
 	Handler    Handler

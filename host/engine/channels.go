@@ -145,7 +145,7 @@ func (e *Engine) readBack(ctx context.Context, s *hub.Session, x *exposure.Chann
 func (e *Engine) recover(ctx context.Context, s *hub.Session, x *exposure.Channel, q Subscription) (begun Subscribed, ok bool, err error) {
 	last := *q.Recover
 	page, err := e.node.Channels().Read(ctx, q.Channel, backplane.Query{
-		Keep: keepOf(x), After: last.Offset, Bytes: e.limits.ReplySize / 2,
+		Keep: keepOf(x), After: last.Offset, Bytes: e.limits.ReplySize,
 	})
 	if err != nil {
 		return begun, false, storeError("recover", err)
@@ -187,7 +187,7 @@ func (e *Engine) history(ctx context.Context, channel string, keep backplane.Kee
 	}
 	page, err := e.node.Channels().Read(ctx, channel, backplane.Query{
 		Keep: keep, After: max(since, 0), Since: max(sinceTime, 0),
-		Limit: int(limit), Bytes: e.limits.ReplySize / 2, Newest: true,
+		Limit: int(limit), Bytes: e.limits.ReplySize, Newest: true,
 	})
 	if err != nil {
 		return page, storeError(abi.OpChannelsHistory, err)
@@ -212,7 +212,7 @@ func (e *Engine) History(ctx context.Context, channel string, limit, since, sinc
 	if limit == 0 {
 		limit = DefaultHistoryLimit
 	}
-	return e.history(ctx, channel, keepOf(e.rules.Channel(channel)), limit, since, sinceTime)
+	return e.history(ctx, channel, backplane.Keep{}, limit, since, sinceTime)
 }
 
 // Unsubscribe ends a session's subscription to a channel and reports whether

@@ -265,3 +265,15 @@ func TestEndChannelTellsTheClient(t *testing.T) {
 		}
 	})
 }
+
+func TestReadingMakesNoStream(t *testing.T) {
+	t.Parallel()
+	e, _ := newEngine(engine.Limits{})
+	e.expose(kept(10))
+	if _, err := e.History(ctx, "kept:a", 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.store.Stats().Streams; n != 0 {
+		t.Errorf("%d streams were made", n)
+	}
+}

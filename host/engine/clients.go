@@ -96,8 +96,13 @@ const closeTimeout = 10 * time.Second
 
 // Close lets go of everything that a session held, whose socket is closed:
 // subscriptions, rooms, presence, its entry in the directory. It returns once
-// the hooks for the rooms that it has left have run.
+// the hooks for the rooms that it has left have run, or ctx is done.
 func (e *Engine) Close(ctx context.Context, s *hub.Session) {
+	e.remove(ctx, s)
+	e.events.drained(ctx, s.ID())
+}
+
+func (e *Engine) remove(ctx context.Context, s *hub.Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	for _, t := range s.EndSubscriptions() {
@@ -107,11 +112,8 @@ func (e *Engine) Close(ctx context.Context, s *hub.Session) {
 	if c := e.clients.get(s.ID()); c != nil {
 		e.hub.Stop(&c.expiry)
 	}
-	rooms, _, err := e.node.Connections().Remove(ctx, s.ID())
-	if err != nil {
+	if _, _, err := e.node.Connections().Remove(ctx, s.ID(), abi.LeftByDisconnect); err != nil {
 		e.log.Error("connection not removed from the backplane", "connection", s.ID(), "error", err)
 	}
 	e.clients.remove(s.ID())
-	e.left(s.ID(), e.person(s), rooms, abi.LeftByDisconnect)
-	e.events.drained(s.ID())
 }

@@ -9,7 +9,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/exposure"
@@ -51,7 +50,7 @@ type Engine struct {
 	interest interest
 	events   events
 	lapses   lapses
-	tasks    sync.WaitGroup // what ends a subscription beside a change
+	tasks    tasks
 }
 
 // New makes an engine and attaches it to its node's backplane. The caller must
@@ -62,7 +61,7 @@ func New(o Options) *Engine {
 	}
 	e.clients.init()
 	e.interest.init(o.Node.Bus())
-	e.events.init(o.Observer, e.limits.Hooks)
+	e.events.init(o.Observer, e.limits.Hooks, &e.tasks)
 	e.lapses.init()
 	o.Node.Attach(receiver{e})
 	return e
@@ -72,6 +71,7 @@ func New(o Options) *Engine {
 // once everything that the engine has started has ended.
 func (e *Engine) Run(ctx context.Context) {
 	e.watchPresence(ctx)
-	e.events.wait()
-	e.tasks.Wait()
+	e.tasks.end()
+	e.events.end()
+	e.tasks.wait()
 }

@@ -44,8 +44,6 @@ func storeError(operation string, err error) error {
 		return noConnection()
 	case errors.Is(err, backplane.ErrCursor):
 		return payloadError("cursor", "must be one that the list before has ended with")
-	case errors.Is(err, backplane.ErrCursor):
-		return payloadError("cursor", "is none that a page ended with")
 	case errors.Is(err, backplane.ErrUnavailable):
 		return protocol.NewError(abi.CodeUnavailable, "Backplane unavailable")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
-	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -19,7 +18,8 @@ type Observer interface {
 	// ObservesRooms reports whether anyone wants to know.
 	ObservesRooms() bool
 	// RoomChanged is told of one event. Those of one connection come one after
-	// the other, in their order, and never within a call into a plugin.
+	// the other, in the order of the changes, and never within a call into a
+	// plugin. It returns soon once ctx is done.
 	RoomChanged(ctx context.Context, e RoomEvent)
 }
 
@@ -36,148 +36,164 @@ type RoomEvent struct {
 	Metadata         json.RawMessage
 }
 
-// person is who an event is about.
-type person struct {
-	id, user string
-	metadata json.RawMessage
-}
+// size is what a waiting event keeps, in bytes, roughly.
+func (e *RoomEvent) size() int64 { return int64(len(e.Metadata)) + 256 }
 
-type event struct {
-	kind         abi.Kind
-	room, reason string
-	person
-}
-
-func (*Engine) person(s *hub.Session) person {
-	return person{id: s.ID(), user: s.User(), metadata: s.Metadata()}
-}
-
-// personOf describes a connection wherever it is; only where someone wants to
-// know.
-func (e *Engine) personOf(ctx context.Context, connection string) person {
-	if s := e.hub.Get(connection); s != nil {
-		return e.person(s)
-	}
-	who := person{id: connection}
-	if !e.events.observer.ObservesRooms() {
-		return who
-	}
-	if c, err := e.node.Connections().Get(ctx, connection); err == nil {
-		who.user, who.metadata = c.User, c.Metadata
-	}
-	return who
-}
+// The bounds of events that wait for their hooks, beside limits.hooks.
+const (
+	// maxQueued is how many of one connection may wait: one that joins and
+	// leaves faster than its hooks run holds up no one else.
+	maxQueued = 64
+	// maxQueuedBytes is how much all of them may keep.
+	maxQueuedBytes = 64 << 20
+	// admitPatience is how long a change waits for room, and admitPause how
+	// often it looks.
+	admitPatience = time.Second
+	admitPause    = 5 * time.Millisecond
+)
 
 // events runs the observer for what happens to rooms: each event once, those of
-// a connection in order, beside whatever caused them. At most limit events
-// wait; a change that would bring one more waits until its context ends.
+// a connection in order, beside whatever caused them. A change that someone
+// asks for is not made while too many wait; what follows from an end, such as a
+// connection's, always is.
 type events struct {
 	observer Observer
 	limit    int64
 	waiting  atomic.Int64
+	bytes    atomic.Int64
 	seed     maphash.Seed
-	running  sync.WaitGroup
-	shards   [64]struct {
-		mu     sync.Mutex
-		queues map[string]*queue
-	}
+	shards   [64]eventShard
+
+	// life ends when no one is to be told any more.
+	life  context.Context
+	end   context.CancelFunc
+	tasks *tasks
+}
+
+type eventShard struct {
+	mu     sync.Mutex
+	queues map[string]*queue
 }
 
 // queue holds a connection's events while one of them runs.
 type queue struct {
-	events []event
+	events []RoomEvent
 	done   chan struct{} // closed when the last one has run
 }
 
-func (x *events) init(o Observer, limit int) {
-	x.observer, x.limit, x.seed = o, int64(limit), maphash.MakeSeed()
+func (x *events) init(o Observer, limit int, t *tasks) {
+	x.observer, x.limit, x.tasks, x.seed = o, int64(limit), t, maphash.MakeSeed()
+	x.life, x.end = context.WithCancel(context.Background())
 	for i := range x.shards {
 		x.shards[i].queues = make(map[string]*queue)
 	}
 }
 
-// reservePause is how often a full queue is looked at again.
-const reservePause = 5 * time.Millisecond
-
-// reserve makes room for n events before the change that brings them is made.
-func (x *events) reserve(ctx context.Context, n int) error {
-	for {
-		if x.waiting.Add(int64(n)) <= x.limit {
-			return nil
-		}
-		x.waiting.Add(-int64(n))
-		select {
-		case <-ctx.Done():
-			return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf("%d events wait for their hooks, as many as limits.hooks allows", x.limit))
-		case <-time.After(reservePause):
-		}
-	}
+func (x *events) shard(connection string) *eventShard {
+	return &x.shards[maphash.String(x.seed, connection)%uint64(len(x.shards))]
 }
 
-// unreserve gives back what was not used; force takes room where there may be
-// none.
-func (x *events) unreserve(n int) { x.waiting.Add(-int64(n)) }
-func (x *events) force(n int)     { x.waiting.Add(int64(n)) }
-
-// add has an event observed, for which room was reserved.
-func (x *events) add(e event) {
-	if !x.observer.ObservesRooms() {
-		x.unreserve(1)
-		return
+// crowded reports whether a connection's change would have to wait.
+func (x *events) crowded(connection string) bool {
+	if x.waiting.Load() == 0 {
+		return false
 	}
-	shard := &x.shards[maphash.String(x.seed, e.id)%uint64(len(x.shards))]
+	shard := x.shard(connection)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	q := shard.queues[e.id]
-	if q != nil {
-		q.events = append(q.events, e)
+	q := shard.queues[connection]
+	return q != nil && len(q.events) >= maxQueued || x.waiting.Load() >= x.limit || x.bytes.Load() >= maxQueuedBytes
+}
+
+// admit waits a moment until a connection's change may bring an event.
+func (x *events) admit(ctx context.Context, connection string) error {
+	if !x.crowded(connection) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, admitPatience)
+	defer cancel()
+	ticker := time.NewTicker(admitPause)
+	defer ticker.Stop()
+	for x.crowded(connection) {
+		select {
+		case <-ctx.Done():
+			return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf(
+				"Too many events wait for their hooks: %d of this connection, or limits.hooks (%d) of all", maxQueued, x.limit))
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// Crowded reports whether joining or leaving a room would have to wait for
+// hooks, as Join and Leave then do for up to a second.
+func (e *Engine) Crowded(connection string) bool { return e.events.crowded(connection) }
+
+// add has an event observed. It never blocks.
+func (x *events) add(e RoomEvent) {
+	if !x.observer.ObservesRooms() {
 		return
 	}
-	q = &queue{events: []event{e}, done: make(chan struct{})}
-	shard.queues[e.id] = q
-	x.running.Go(func() { x.run(e.id, q) })
+	shard := x.shard(e.Connection)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	q := shard.queues[e.Connection]
+	if q == nil {
+		q = &queue{done: make(chan struct{})}
+		if !x.tasks.start(func() { x.run(e.Connection, q) }) {
+			return // no one is told any more
+		}
+		shard.queues[e.Connection] = q
+	}
+	q.events = append(q.events, e)
+	x.waiting.Add(1)
+	x.bytes.Add(e.size())
 }
 
 // run observes a connection's events until there are none.
-func (x *events) run(id string, q *queue) {
+func (x *events) run(connection string, q *queue) {
 	for {
-		next, more := x.next(id, q)
+		next, more := x.next(connection, q)
 		if !more {
 			close(q.done)
 			return
 		}
-		x.observer.RoomChanged(context.Background(), RoomEvent{
-			Joined: next.kind == abi.KindJoin, Room: next.room, Reason: next.reason,
-			Connection: next.id, User: next.user, Metadata: next.metadata,
-		})
-		x.unreserve(1)
+		x.observer.RoomChanged(x.life, next)
+		x.waiting.Add(-1)
+		x.bytes.Add(-next.size())
 	}
 }
 
 // next takes an event off a queue; without one the queue ends.
-func (x *events) next(id string, q *queue) (event, bool) {
-	shard := &x.shards[maphash.String(x.seed, id)%uint64(len(x.shards))]
+func (x *events) next(connection string, q *queue) (RoomEvent, bool) {
+	shard := x.shard(connection)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	if len(q.events) == 0 {
-		delete(shard.queues, id)
-		return event{}, false
+		delete(shard.queues, connection)
+		return RoomEvent{}, false
 	}
 	next := q.events[0]
+	q.events[0] = RoomEvent{}
 	q.events = q.events[1:]
 	return next, true
 }
 
-// drained waits until what has happened to a connection so far was observed.
-func (x *events) drained(id string) {
-	shard := &x.shards[maphash.String(x.seed, id)%uint64(len(x.shards))]
+// drained waits until what has happened to a connection so far was observed,
+// or ctx is done.
+func (x *events) drained(ctx context.Context, connection string) {
+	shard := x.shard(connection)
 	shard.mu.Lock()
-	q := shard.queues[id]
+	q := shard.queues[connection]
 	shard.mu.Unlock()
-	if q != nil {
-		<-q.done
+	if q == nil {
+		return
+	}
+	select {
+	case <-q.done:
+	case <-ctx.Done():
 	}
 }
 
-// wait returns once all events have been observed.
-func (x *events) wait() { x.running.Wait() }
+// WaitingHooks returns how many joins and leaves wait for their hooks.
+func (e *Engine) WaitingHooks() int { return int(e.events.waiting.Load()) }

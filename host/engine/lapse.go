@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -108,11 +109,29 @@ func (e *Engine) lapse(ctx context.Context, c *client) {
 			c.session.OnReturn(nil)
 			e.comeBack(c)
 		}
+		e.mend(ctx, c, rooms)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.clients.get(c.session.ID()) == c {
 		e.arm(c)
+	}
+}
+
+// mend makes a client present again in rooms where it came back, or joined
+// anew, before its presence had ended: the end came later and won.
+func (e *Engine) mend(ctx context.Context, c *client, rooms []string) {
+	back := c.mark(func(m *membership) bool { return m.present && !m.lapsed })
+	for _, room := range rooms {
+		if slices.Contains(back, room) {
+			e.enter(ctx, c, room)
+		}
+	}
+}
+
+func (e *Engine) enter(ctx context.Context, c *client, room string) {
+	if _, err := e.node.Presence().Enter(ctx, room, c.session.ID()); err != nil {
+		e.log.Error("presence not renewed", "connection", c.session.ID(), "error", err)
 	}
 }
 
@@ -126,9 +145,7 @@ func (e *Engine) comeBack(c *client) {
 		return was
 	})
 	for _, room := range rooms {
-		if _, err := e.node.Presence().Enter(ctx, room, c.session.ID()); err != nil {
-			e.log.Error("presence not renewed", "connection", c.session.ID(), "error", err)
-		}
+		e.enter(ctx, c, room)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

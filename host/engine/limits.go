@@ -56,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// ReplySize returns the most bytes of a reply.
+func (e *Engine) ReplySize() int { return e.limits.ReplySize }
+
 func orDefault[T int | int64](v, otherwise T) T {
 	if v == 0 {
 		return otherwise

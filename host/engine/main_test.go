@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -184,4 +185,16 @@ func (o *observer) count(kind string) (n int) {
 		}
 	}
 	return n
+}
+
+// drain waits until nothing waits for its hooks.
+func (*observer) drain(t *testing.T, f fixture) {
+	t.Helper()
+	for range 10_000 {
+		if f.WaitingHooks() == 0 {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("hooks still wait")
 }

@@ -123,18 +123,29 @@ func (e *Engine) SetOwnMetadata(ctx context.Context, s *hub.Session, metadata js
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(writable, "*") {
-		if err := checkWritable(metadata, writable); err != nil {
-			return err
-		}
-		if strategy == "" || strategy == Replace {
-			patch := bytes.Clone(metadata)
-			combine = func(before json.RawMessage) json.RawMessage {
-				return protocol.Merge(protocol.Without(before, writable), patch, false)
-			}
+	if slices.Contains(writable, "*") {
+		_, err = e.swapMetadata(ctx, s.ID(), combine)
+		return err
+	}
+	if err := checkWritable(metadata, writable); err != nil {
+		return err
+	}
+	if strategy == "" || strategy == Replace {
+		patch := bytes.Clone(metadata)
+		combine = func(before json.RawMessage) json.RawMessage {
+			return protocol.Merge(protocol.Without(before, writable), patch, false)
 		}
 	}
-	_, err = e.swapMetadata(ctx, s.ID(), combine)
+	foreign := false // the server has set something that keys cannot be added to
+	_, err = e.swapMetadata(ctx, s.ID(), func(before json.RawMessage) json.RawMessage {
+		if foreign = before != nil && !protocol.IsObject(before); foreign {
+			return before
+		}
+		return combine(before)
+	})
+	if err == nil && foreign {
+		return protocol.NewError(abi.CodeDenied, "The server has set metadata that is no object; clients cannot add to it")
+	}
 	return err
 }
 
@@ -165,25 +176,56 @@ type MetadataEntry struct {
 // room.
 func (e *Engine) ListMetadata(ctx context.Context, room string, p Paging) (page []MetadataEntry, next string, err error) {
 	if room == "" {
-		connections, next, err := e.Connections(ctx, "", p)
-		for _, c := range connections {
-			page = append(page, MetadataEntry{c.ID, c.Metadata})
-		}
-		return page, next, err
+		return inParts(p, e.limits.ReplySize, func(p Paging) ([]MetadataEntry, string, error) {
+			connections, next, err := e.Connections(ctx, "", p)
+			part := make([]MetadataEntry, len(connections))
+			for i, c := range connections {
+				part[i] = MetadataEntry{c.ID, c.Metadata}
+			}
+			return part, next, err
+		}, func(m MetadataEntry) int { return len(m.Metadata) })
 	}
 	members, err := e.Members(ctx, room)
 	if err != nil {
 		return nil, "", err
 	}
-	members, next = pageOf(members, p)
-	for _, id := range members {
-		metadata, _, err := e.Metadata(ctx, id)
-		if err != nil && !protocol.IsCode(err, abi.CodeNotFound) {
+	return inParts(p, e.limits.ReplySize, func(p Paging) (part []MetadataEntry, next string, err error) {
+		members, next := pageOf(members, p)
+		for _, id := range members {
+			metadata, _, err := e.Metadata(ctx, id)
+			if err != nil && !protocol.IsCode(err, abi.CodeNotFound) {
+				return nil, "", err
+			}
+			if err == nil {
+				part = append(part, MetadataEntry{id, metadata})
+			}
+		}
+		return part, next, nil
+	}, func(m MetadataEntry) int { return len(m.Metadata) })
+}
+
+// partSize is how many entries of a page whose entries may be large are read at
+// once.
+const partSize = 16
+
+// inParts reads a page part by part, and ends it early where it would be larger
+// than limit bytes.
+func inParts[T any](p Paging, limit int, read func(Paging) ([]T, string, error), size func(T) int) (page []T, next string, err error) {
+	next = p.Cursor
+	for bytes, wanted := 0, p.size(); wanted > 0; {
+		var part []T
+		part, next, err = read(Paging{Cursor: next, Limit: int64(min(wanted, partSize))})
+		if err != nil {
 			return nil, "", err
 		}
-		if err == nil {
-			page = append(page, MetadataEntry{id, metadata})
+		for _, entry := range part {
+			bytes += size(entry)
 		}
+		page = append(page, part...)
+		if next == "" || bytes >= limit/4 {
+			break
+		}
+		wanted -= partSize
 	}
 	return page, next, nil
 }
@@ -241,9 +283,11 @@ func (e *Engine) SetRoomMetadata(ctx context.Context, room string, metadata json
 
 // ListRoomMetadata lists the rooms that have metadata.
 func (e *Engine) ListRoomMetadata(ctx context.Context, p Paging) ([]backplane.RoomValue, string, error) {
-	page, next, err := e.node.RoomMetadata().List(ctx, p.Cursor, p.size())
-	if err != nil {
-		return nil, "", storeError(abi.OpRoomsMetadataList, err)
-	}
-	return page, next, nil
+	return inParts(p, e.limits.ReplySize, func(p Paging) ([]backplane.RoomValue, string, error) {
+		part, next, err := e.node.RoomMetadata().List(ctx, p.Cursor, p.size())
+		if err != nil {
+			return nil, "", storeError(abi.OpRoomsMetadataList, err)
+		}
+		return part, next, nil
+	}, func(r backplane.RoomValue) int { return len(r.Metadata) })
 }

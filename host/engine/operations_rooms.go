@@ -66,7 +66,10 @@ func (e *Engine) defineRoomMetadata(t operation.Table) {
 func (e *Engine) definePresence(t operation.Table) {
 	operation.Define(t, abi.OpPresenceList, func(ctx context.Context, _ operation.Caller, q *abi.PresenceListRequest) (a abi.PresenceListResponse, err error) {
 		snapshot, err := e.Present(ctx, q.RoomName)
-		a.Present, a.States = snapshot.Present, AppendStates(nil, snapshot)
+		a.Present, a.States = snapshot.Present, AppendStates(nil, snapshot, e.limits.ReplySize)
+		if len(a.States) > e.limits.ReplySize {
+			return a, tooLarge("states", len(a.States), e.limits.ReplySize, "limits.reply_size")
+		}
 		return a, err
 	})
 	operation.Define(t, abi.OpPresenceSet, func(ctx context.Context, _ operation.Caller, q *abi.PresenceSetRequest) (a abi.PresenceSetResponse, err error) {

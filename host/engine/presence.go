@@ -153,14 +153,18 @@ func appendPresence(b []byte, p backplane.PresenceEvent) []byte {
 	return append(b, '}')
 }
 
-// AppendStates adds the states of a snapshot as a JSON object.
-func AppendStates(dst []byte, s backplane.Snapshot) []byte {
+// AppendStates adds the states of a snapshot as a JSON object. It stops once
+// there are more than limit bytes: what is then there is not the whole.
+func AppendStates(dst []byte, s backplane.Snapshot, limit int) []byte {
 	dst = append(dst, '{')
 	first := true
 	for _, id := range s.Present {
 		state, ok := s.States[id]
 		if !ok {
 			continue
+		}
+		if len(dst) > limit {
+			break
 		}
 		if !first {
 			dst = append(dst, ',')

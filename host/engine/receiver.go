@@ -116,7 +116,7 @@ func (r receiver) end(s *hub.Session, u backplane.Unsubscribe) bool {
 	payload = protocol.AppendString(append(payload, `,"reason":`...), u.Reason)
 	s.Send(protocol.NewBuiltinPush("unsubscribed", append(payload, '}')))
 	// The bus is told beside: it may block, and this may not.
-	r.engine.tasks.Go(func() {
+	r.engine.tasks.start(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		r.engine.lostInterest(ctx, t)

@@ -11,7 +11,8 @@ import (
 
 // Join makes a connection a member of a room and, with present, present in it
 // where its presence is tracked. It reports whether it was no member before.
-// It fails with EPAYLOAD, ENOTFOUND, or ELIMIT.
+// It fails with EPAYLOAD, ENOTFOUND, ELIMIT, or, where too many events wait
+// for their hooks, ERATELIMIT.
 func (e *Engine) Join(ctx context.Context, room, connection string, present bool) (joined bool, err error) {
 	if err := checkName("roomName", room); err != nil {
 		return false, err
@@ -19,23 +20,17 @@ func (e *Engine) Join(ctx context.Context, room, connection string, present bool
 	if err := e.checkRoomCount(connection, room); err != nil {
 		return false, err
 	}
-	if err := e.events.reserve(ctx, 1); err != nil {
+	if err := e.events.admit(ctx, connection); err != nil {
 		return false, err
 	}
 	tracked := e.rules.Tracked(room)
 	present = present && tracked != nil
 	joined, err = e.node.Rooms().Join(ctx, room, connection, present)
-	if err != nil || !joined {
-		e.events.unreserve(1)
-	}
 	if err != nil {
 		return false, roomError("join", err)
 	}
 	if present {
 		e.watch(connection, room, tracked.TTL)
-	}
-	if joined {
-		e.events.add(event{kind: abi.KindJoin, room: room, person: e.personOf(ctx, connection)})
 	}
 	return joined, nil
 }
@@ -55,24 +50,17 @@ func (e *Engine) checkRoomCount(connection, room string) error {
 }
 
 // Leave ends a membership and reports whether there was one; reason is one of
-// abi's. It fails with EPAYLOAD.
+// abi's. It fails with EPAYLOAD or, as Join does, with ERATELIMIT.
 func (e *Engine) Leave(ctx context.Context, room, connection, reason string) (left bool, err error) {
 	if err := checkName("roomName", room); err != nil {
 		return false, err
 	}
-	if err := e.events.reserve(ctx, 1); err != nil {
+	if err := e.events.admit(ctx, connection); err != nil {
 		return false, err
 	}
-	who := e.personOf(ctx, connection)
-	left, err = e.node.Rooms().Leave(ctx, room, connection)
-	if err != nil || !left {
-		e.events.unreserve(1)
-	}
+	left, err = e.node.Rooms().Leave(ctx, room, connection, reason)
 	if err != nil {
 		return false, roomError("leave", err)
-	}
-	if left {
-		e.events.add(event{kind: abi.KindLeave, room: room, reason: reason, person: who})
 	}
 	return left, nil
 }
@@ -102,24 +90,11 @@ func (e *Engine) ClearRoom(ctx context.Context, room string) (int, error) {
 	if err := checkName("roomName", room); err != nil {
 		return 0, err
 	}
-	members, err := e.node.Rooms().Clear(ctx, room)
+	members, err := e.node.Rooms().Clear(ctx, room, abi.LeftByClear)
 	if err != nil {
 		return 0, roomError("clear", err)
 	}
-	for _, id := range members {
-		e.left(id, e.personOf(ctx, id), []string{room}, abi.LeftByClear)
-	}
 	return len(members), nil
-}
-
-// left adds the events of rooms that a connection has left with something
-// larger, which nothing can hold up.
-func (e *Engine) left(connection string, who person, rooms []string, reason string) {
-	who.id = connection
-	e.events.force(len(rooms))
-	for _, room := range rooms {
-		e.events.add(event{kind: abi.KindLeave, room: room, reason: reason, person: who})
-	}
 }
 
 // IsMember reports whether a connection is a member of a room.
@@ -162,12 +137,16 @@ func (e *Engine) Rooms(ctx context.Context, connection string, p Paging) (rooms 
 
 func roomError(what string, err error) error { return storeError("rooms: "+what, err) }
 
-// Member keeps this node's index of rooms.
-func (r receiver) Member(room, connection string, joined bool) {
+// Member keeps this node's index of rooms, and has the hooks told.
+func (r receiver) Member(room, connection string, joined bool, reason string) {
 	c := r.engine.clients.get(connection)
 	if c == nil {
 		return
 	}
+	r.engine.events.add(RoomEvent{
+		Joined: joined, Room: room, Reason: reason,
+		Connection: connection, User: c.session.User(), Metadata: c.session.Metadata(),
+	})
 	t := hub.Topic{Kind: hub.RoomTopic, Name: room}
 	c.mu.Lock()
 	defer c.mu.Unlock()

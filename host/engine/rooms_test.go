@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -247,4 +248,91 @@ func TestNothingIsLeft(t *testing.T) {
 	if joins, leaves := e.seen.count("join"), e.seen.count("leave"); joins != leaves {
 		t.Errorf("%d joins and %d leaves were observed", joins, leaves)
 	}
+}
+
+// TestHooksFollowTheChanges lets others add and remove a connection while it
+// goes: what the hooks are told is what happened, in that order.
+func TestHooksFollowTheChanges(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		e, _ := newEngine(engine.Limits{})
+		c := e.connect(t, hub.Info{Metadata: []byte(`{"n":1}`)})
+		var others sync.WaitGroup
+		for range 4 {
+			others.Go(func() {
+				_, _ = e.Join(ctx, "r", c.ID(), true)
+				_, _ = e.Leave(ctx, "r", c.ID(), abi.LeftByRemoval)
+				_, _ = e.Join(ctx, "r", c.ID(), true)
+				_, _ = e.ClearRoom(ctx, "r")
+				_, _ = e.Join(ctx, "r", c.ID(), true)
+			})
+		}
+		others.Go(c.end)
+		others.Wait()
+		e.seen.drain(t, e)
+		in := false
+		for _, event := range e.seen.all() {
+			if joined := strings.HasPrefix(event, "join"); joined == in || !strings.Contains(event, `{"n":1}`) {
+				t.Fatalf("%q in %q", event, e.seen.all())
+			}
+			in = !in
+		}
+		if in {
+			t.Fatalf("a member for ever: %q", e.seen.all())
+		}
+	}
+}
+
+func TestOneConnectionsHooksHoldUpNoOneElse(t *testing.T) {
+	t.Parallel()
+	e, _ := newEngine(engine.Limits{})
+	e.seen.mu.Lock() // hooks hang
+	greedy, other := e.connect(t, hub.Info{}), e.connect(t, hub.Info{})
+	var err error
+	for i := 0; err == nil && i < 1000; i++ {
+		_, err = e.Join(ctx, fmt.Sprint(i), greedy.ID(), true)
+	}
+	wantError(t, err, abi.CodeRateLimit)
+	if _, err := e.Join(ctx, "r", other.ID(), true); err != nil {
+		t.Errorf("another connection: %v", err)
+	}
+	e.seen.mu.Unlock()
+}
+
+// TestPresenceOutlivesARace lets a silent client come back, or join again,
+// while its presence is being ended.
+func TestPresenceOutlivesARace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := newEngine(engine.Limits{})
+		e.expose(tracked(2 * time.Second))
+		e.run(t)
+		var clients []client
+		for range 100 {
+			c := e.connect(t, modern)
+			for room := range 3 {
+				e.join(t, fmt.Sprint("seen:", room), c)
+			}
+			clients = append(clients, c)
+
+		}
+		time.Sleep(1900 * time.Millisecond)
+		var back sync.WaitGroup
+		for i, c := range clients {
+			back.Go(func() {
+				time.Sleep(time.Duration(100+i) * time.Millisecond)
+				if i%2 == 0 {
+					_, _ = e.Join(ctx, "seen:1", c.ID(), true)
+				}
+				c.Alive()
+			})
+		}
+		back.Wait()
+		time.Sleep(time.Second)
+		for room := range 3 {
+			if s, err := e.Present(ctx, fmt.Sprint("seen:", room)); err != nil || len(s.Present) != len(clients) {
+				t.Errorf("%d of %d are present in %d (%v)", len(s.Present), len(clients), room, err)
+			}
+		}
+	})
 }

@@ -32,14 +32,14 @@ func Parse(text string) (Pattern, error) {
 		}
 		return Pattern{text: text}, nil
 	}
+	// By itself first: parentheses must not reach out of it.
+	if _, err := regexp.Compile(inner); err != nil {
+		return Pattern{}, err
+	}
 	// The whole name must match, however the alternatives inside are written.
 	expression, err := regexp.Compile(`\A(?:` + inner + `)\z`)
 	if err != nil {
-		_, alone := regexp.Compile(inner) // its message quotes what was written
-		if alone == nil {
-			alone = err
-		}
-		return Pattern{}, alone
+		return Pattern{}, err
 	}
 	return Pattern{text: text, expression: expression}, nil
 }

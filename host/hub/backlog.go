@@ -37,6 +37,9 @@ func (d *Delivery) cost(dialect protocol.Dialect) int {
 	return len(d.Push.Frame(dialect)) + len(d.Key) + waitCost
 }
 
+// len is how many deliveries wait.
+func (b *backlog) len() int { return len(b.list) - b.replaced }
+
 // add appends a delivery and returns by how much the backlog has grown.
 func (b *backlog) add(e entry) (grown int) {
 	grown = e.cost
@@ -93,6 +96,12 @@ func (b *backlog) lose(p Position) {
 	}
 }
 
+// loseAll takes note of what was dropped after what other had.
+func (b *backlog) loseAll(other *backlog) {
+	b.lose(other.lost)
+	b.unnumbered = b.unnumbered || other.unnumbered
+}
+
 // missed reports whether one who has everything up to p has missed anything
 // that was dropped.
 func (b *backlog) missed(p Position) bool {
@@ -108,7 +117,7 @@ func gapPush(t Topic, lost Position) *protocol.Push {
 	payload := append(make([]byte, 0, 128), `{"kind":`...)
 	payload = protocol.AppendString(payload, t.Kind.String())
 	payload = protocol.AppendString(append(payload, `,"name":`...), t.Name)
-	if lost.numbered() {
+	if t.Kind == ChannelTopic && lost.numbered() { // others count for themselves
 		payload = protocol.AppendString(append(payload, `,"epoch":`...), lost.Epoch)
 		payload = strconv.AppendInt(append(payload, `,"offset":`...), lost.Offset, 10)
 	}

@@ -32,6 +32,9 @@ func (s *Session) closeLocked(cause Cause) {
 	if !s.closing.CompareAndSwap(nil, &cause) {
 		return
 	}
+	if cause == slowConsumer {
+		s.hub.slow.disconnected.Add(1)
+	}
 	if o := &s.outbox; o.open() {
 		if cause.Code == abi.CloseSlowConsumer {
 			o.clear() // it would not read it in time

@@ -30,10 +30,11 @@ func (h *Hub) fanOut(t Topic, d *Delivery, except func(id string) bool) int {
 	return took
 }
 
-// fanOut hands a delivery to all subscribers. late is one that the flusher is
-// behind with, if there is any.
+// fanOut hands a delivery to all subscribers. late is the session that the
+// flusher is most behind with, if it is.
 func (tp *topic) fanOut(d *Delivery, except func(id string) bool, f *flusher) (took int, late *Session) {
 	var called chain
+	most := 0
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	for _, sub := range tp.subscribers {
@@ -44,8 +45,8 @@ func (tp *topic) fanOut(d *Delivery, except func(id string) bool, f *flusher) (t
 		if taken {
 			took++
 		}
-		if behind {
-			late = sub.session
+		if behind > most {
+			most, late = behind, sub.session
 		}
 		if called.length >= 4*turn {
 			f.put(&called)

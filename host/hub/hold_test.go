@@ -45,7 +45,7 @@ func TestRelease(t *testing.T) {
 					t.Error("written while held")
 				}
 				sub.Release(c.after)
-				h.Publish(news, hub.Delivery{Push: protocol.NewPush("9", nil), Position: at("e", 1)})
+				h.Publish(news, hub.Delivery{Push: protocol.NewPush("9", nil), Position: at("e", 9000)})
 				sub.Release(hub.Position{}) // not held: nothing happens
 				synctest.Wait()
 				if got := wire.Texts(); !slices.Equal(got, append(c.want, texts(9)...)) {

@@ -54,6 +54,7 @@ type Hub struct {
 	shards  [shardCount]shard
 	topics  topics
 	flusher flusher
+	slow    slow
 	count   atomic.Int64
 	drain   atomic.Bool
 }
@@ -117,6 +118,9 @@ func (h *Hub) Register(wire Wire, info Info) (*Session, error) {
 	}
 	return s, nil
 }
+
+// Limit returns Limits.Connections.
+func (h *Hub) Limit() int { return h.limits.Connections }
 
 // Full reports that Register would fail with ErrFull.
 func (h *Hub) Full() bool {

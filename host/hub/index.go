@@ -9,12 +9,12 @@ import (
 // topics is the index of a node's topics: those that have subscribers.
 type topics struct {
 	seed   maphash.Seed
-	shards [shardCount]topicShard
+	shards [kinds][shardCount]topicShard
 }
 
 type topicShard struct {
 	mu     sync.RWMutex
-	topics map[Topic]*topic
+	byName map[string]*topic
 	_      [32]byte // keep neighbours off one cache line
 }
 
@@ -29,13 +29,15 @@ type topic struct {
 
 func (x *topics) init(seed maphash.Seed) {
 	x.seed = seed
-	for i := range x.shards {
-		x.shards[i].topics = make(map[Topic]*topic)
+	for k := range x.shards {
+		for i := range x.shards[k] {
+			x.shards[k][i].byName = make(map[string]*topic)
+		}
 	}
 }
 
 func (x *topics) shard(t Topic) *topicShard {
-	return &x.shards[(maphash.String(x.seed, t.Name)+uint64(t.Kind))%shardCount]
+	return &x.shards[t.Kind][maphash.String(x.seed, t.Name)%shardCount]
 }
 
 // get returns a topic, nil where it has no subscribers.
@@ -43,7 +45,7 @@ func (x *topics) get(t Topic) *topic {
 	shard := x.shard(t)
 	shard.mu.RLock()
 	defer shard.mu.RUnlock()
-	return shard.topics[t]
+	return shard.byName[t.Name]
 }
 
 // ensure returns a topic, a new one where there is none or only old.
@@ -51,11 +53,11 @@ func (x *topics) ensure(t Topic, old *topic) *topic {
 	shard := x.shard(t)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	tp := shard.topics[t]
+	tp := shard.byName[t.Name]
 	if tp == nil || tp == old {
 		t.Name = strings.Clone(t.Name) // the caller's may be part of something large
 		tp = &topic{Topic: t}
-		shard.topics[t] = tp
+		shard.byName[t.Name] = tp
 	}
 	return tp
 }
@@ -88,8 +90,8 @@ func (x *topics) remove(sub *Subscription) {
 	shard := x.shard(tp.Topic)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if shard.topics[tp.Topic] == tp {
-		delete(shard.topics, tp.Topic)
+	if shard.byName[tp.Name] == tp {
+		delete(shard.byName, tp.Name)
 	}
 }
 

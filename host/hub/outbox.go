@@ -16,7 +16,7 @@ type outbox struct {
 	// corked keeps everything back until the handshake's response is out.
 	corked  bool
 	writing bool
-	called  bool // the session waits for its turn with the flusher
+	called  bool // the session waits for its turn with the flusher, or has it
 	sealed  bool // a close frame is the last thing in pending: no more frames
 	dead    bool // the socket is gone
 
@@ -84,10 +84,16 @@ func (o *outbox) idle() bool {
 	return (o.len() > 0 || len(o.waiting) > 0) && !o.writing && !o.corked && !o.dead
 }
 
-// late reports that the session has waited long for its turn to be flushed.
-func (o *outbox) late() bool { return o.called && o.pushed > min(highWater, o.limit/2) }
+// late returns how many bytes of pushes are pending where these are more than
+// should be until the flusher has done what it can, otherwise 0.
+func (o *outbox) late() int {
+	if o.called && o.pushed > min(highWater, o.limit/2) {
+		return o.pushed
+	}
+	return 0
+}
 
-// endTurn takes note that the flusher has come to the session.
+// endTurn takes note that the flusher has done what it can.
 func (o *outbox) endTurn() {
 	o.called = false
 	o.drained.Broadcast()
@@ -97,7 +103,7 @@ func (o *outbox) endTurn() {
 func (o *outbox) awaitTurn() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.late() {
+	for o.late() > 0 {
 		o.drained.Wait()
 	}
 }
@@ -151,7 +157,7 @@ func (o *outbox) replies() bool { return o.pending != nil && len(o.pending.bytes
 // fits, so that each has its turn however much else is pushed. All of it leaves
 // with the write that comes next.
 func (o *outbox) refill() {
-	for len(o.waiting) > 0 && o.pushed < o.limit {
+	for len(o.waiting) > 0 && (o.pushed == 0 || o.pushed < o.limit) {
 		o.waiting[0].refill()
 		o.waiting[0] = nil
 		o.waiting = o.waiting[1:]

@@ -1,8 +1,6 @@
 package hub
 
-import (
-	"github.com/mesh-host/mesh-host/host/protocol"
-)
+import "github.com/mesh-host/mesh-host/host/protocol"
 
 // Reply adds a reply's frame to the outbox; id, command and payload are JSON
 // text, id and command as the client sent them; a nil payload is null. The
@@ -62,7 +60,7 @@ func (s *Session) push(frame []byte, shared bool) (took, late bool) {
 		s.closeLocked(slowConsumer)
 		return false, false
 	}
-	late = o.late()
+	late = o.late() > 0
 	if shared {
 		o.push(frame)
 	} else {
@@ -103,8 +101,7 @@ const writesATurn = 4
 func (s *Session) flushNow(r *round) {
 	o := &s.outbox
 	o.mu.Lock()
-	r.late = r.late || o.late()
-	o.endTurn()
+	r.late = r.late || o.late() > 0
 	var err error
 	for n := 0; n == 0 || n < writesATurn && o.replies(); n++ {
 		b := o.take()
@@ -113,14 +110,18 @@ func (s *Session) flushNow(r *round) {
 		}
 		o.mu.Unlock()
 		var rest [][]byte
-		if rest, err = b.try(r.page, s.wire); len(rest) > 0 {
+		rest, err = b.try(r.page, s.wire)
+		o.mu.Lock()
+		if len(rest) > 0 {
+			o.endTurn()
+			o.mu.Unlock()
 			go s.finishFlush(b, r.page, rest)
 			r.page = pages.Get().(*page)
 			return
 		}
-		o.mu.Lock()
 		o.wrote(b, err)
 	}
+	o.endTurn()
 	s.call(&r.again)
 	o.mu.Unlock()
 	if err != nil {

@@ -12,6 +12,10 @@ type Subscription struct {
 	policy  Policy
 	held    bool
 	backlog *backlog
+	// known is what the latest Release has said that the session has, until the
+	// first delivery after it: a history may know of messages that are still on
+	// their way.
+	known *Position
 }
 
 // Hold lets deliveries wait from now on, in order, until Release. They count
@@ -42,8 +46,9 @@ func (sub *Subscription) begin(p Policy) {
 
 // Release lets deliveries flow again. Of those that wait, those that are not
 // after a position (of the same epoch, with an offset up to its own) are
-// dropped; the others, and all that have no position, are pushed. It does
-// nothing where the subscription is not held.
+// dropped; the others, and all that have no position, are pushed. Those that
+// are not after it and come late are dropped as well. It does nothing where the
+// subscription is not held.
 func (sub *Subscription) Release(after Position) {
 	s := sub.session
 	o := &s.outbox
@@ -53,6 +58,10 @@ func (sub *Subscription) Release(after Position) {
 		return
 	}
 	sub.held = false
+	if after.numbered() {
+		known := after
+		sub.known = &known
+	}
 	b := sub.backlog
 	if b == nil {
 		return
@@ -60,12 +69,12 @@ func (sub *Subscription) Release(after Position) {
 	sub.backlog = nil
 	o.waits -= b.size
 	for i := range b.list {
-		if d := &b.list[i].Delivery; d.Push != nil && !after.covers(d.Position) {
+		if d := &b.list[i].Delivery; d.Push != nil {
 			sub.take(d)
 		}
 	}
 	if b.missed(after) && o.open() {
-		sub.await().lose(b.lost)
+		sub.await().loseAll(b)
 	}
 	s.flushLater()
 }
@@ -86,8 +95,8 @@ func (sub *Subscription) end() {
 
 // deliver hands a delivery over and reports whether the session takes it, now
 // or once there is room. It adds the session to a chain for the flusher where
-// it is to write, and tells whether that is behind.
-func (sub *Subscription) deliver(d *Delivery, c *chain) (took, late bool) {
+// it is to write; late is what it has left pending for long, in bytes.
+func (sub *Subscription) deliver(d *Delivery, c *chain) (took bool, late int) {
 	s := sub.session
 	o := &s.outbox
 	o.mu.Lock()
@@ -104,7 +113,7 @@ func (sub *Subscription) deliver(d *Delivery, c *chain) (took, late bool) {
 func (sub *Subscription) take(d *Delivery) bool {
 	s := sub.session
 	o := &s.outbox
-	if !o.open() {
+	if !o.open() || sub.known != nil && sub.knows(d.Position) {
 		return false
 	}
 	if sub.held || sub.backlog != nil {
@@ -118,13 +127,24 @@ func (sub *Subscription) take(d *Delivery) bool {
 	return true
 }
 
+// knows reports whether the session has what is at a position. Deliveries of
+// an epoch come in order: after the first that it has not, it has none.
+func (sub *Subscription) knows(p Position) bool {
+	if sub.known.covers(p) {
+		return true
+	}
+	if p.Epoch == sub.known.Epoch && p.numbered() {
+		sub.known = nil
+	}
+	return false
+}
+
 // wait adds a delivery to those that wait already, or because it is held.
 func (sub *Subscription) wait(d *Delivery) bool {
 	o, b := &sub.session.outbox, sub.backlog
 	switch {
 	case b != nil && b.gap:
-		b.lose(d.Position) // what follows a gap comes after it
-		return false
+		return sub.drop(d) // what follows a gap comes after it
 	case b != nil && b.newest != nil:
 		return sub.conflate(d)
 	}
@@ -140,8 +160,7 @@ func (sub *Subscription) wait(d *Delivery) bool {
 func (sub *Subscription) overflow(d *Delivery) bool {
 	switch sub.policy {
 	case Drop:
-		sub.await().lose(d.Position)
-		return false
+		return sub.drop(d)
 	case Conflate:
 		return sub.conflate(d)
 	}
@@ -149,11 +168,20 @@ func (sub *Subscription) overflow(d *Delivery) bool {
 	return false
 }
 
+// drop takes note of a delivery that the session does not get.
+func (sub *Subscription) drop(d *Delivery) bool {
+	sub.await().lose(d.Position)
+	sub.session.hub.slow.dropped.Add(1)
+	return false
+}
+
 // conflate lets a delivery wait as the newest of its key.
 func (sub *Subscription) conflate(d *Delivery) bool {
 	o, b := &sub.session.outbox, sub.await()
+	before := b.len()
 	o.waits += b.conflate()
 	o.waits += b.add(entry{*d, d.cost(sub.session.Dialect())})
+	sub.session.hub.slow.dropped.Add(uint64(before + 1 - b.len()))
 	if o.waits > o.limit && len(b.newest) > 1 {
 		sub.session.closeLocked(slowConsumer)
 		return false

@@ -90,9 +90,10 @@ func (v *version) order(own *int) int {
 }
 
 // compose makes a table's entries of all versions, which are sorted by file:
-// what has the same order runs in the order of the files, and within a plugin
-// in that of its registration.
-func compose(versions []*version) command.Entries {
+// what has the same order runs in the order of the files, exposures in that of
+// the plugins' names, and within a plugin in that of its registration. Behind
+// them are those of plugins that have departed.
+func compose(versions []*version, departed map[string]exposure.Set) command.Entries {
 	e := command.Entries{Authenticating: make(map[string]bool), Guards: make(map[string]command.Guard)}
 	var exposures []ranked[exposure.Set]
 	var middleware []ranked[command.Handler]
@@ -105,7 +106,6 @@ func compose(versions []*version) command.Entries {
 			e.Authenticating[v.name] = true
 		}
 		maps.Copy(e.Guards, v.entries.guards)
-		exposures = append(exposures, ranked[exposure.Set]{v.order(nil), v.entries.exposures})
 		if guard := v.registration.MetadataGuard; guard != "" {
 			e.MetadataGuards = append(e.MetadataGuards, guardName(v.name, guard))
 		}
@@ -118,8 +118,15 @@ func compose(versions []*version) command.Entries {
 	}
 	e.Middleware = inOrder(middleware)
 	e.Authenticators = inOrder(authenticators)
+	byName := slices.SortedFunc(slices.Values(versions), func(a, b *version) int { return cmp.Compare(a.name, b.name) })
+	for _, v := range byName {
+		exposures = append(exposures, ranked[exposure.Set]{v.order(nil), v.entries.exposures})
+	}
 	for _, set := range inOrder(exposures) {
 		e.Exposures = e.Exposures.With(set)
+	}
+	for _, plugin := range slices.Sorted(maps.Keys(departed)) {
+		e.Exposures = e.Exposures.With(departed[plugin])
 	}
 	return e
 }

@@ -142,6 +142,9 @@ const patience = 2
 // notify runs a handler that has no one to answer to: what goes wrong is
 // logged.
 func (c *call) notify(ctx context.Context, request abi.Request) {
+	if ctx.Err() != nil {
+		return
+	}
 	err := c.handler.Call(ctx, request, unheard{})
 	for range patience {
 		if !errors.Is(err, guest.ErrBusy) {

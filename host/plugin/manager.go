@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/command"
+	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/wasm"
 )
@@ -69,8 +70,10 @@ type Manager struct {
 
 	// scheduling is set while Run runs; scanFailed while the folder cannot be
 	// read. Both belong to the goroutine that looks after the folder.
+	// departed are the guarded exposures of plugins that have gone, by name.
 	scheduling bool
 	scanFailed bool
+	departed   map[string]exposure.Set
 
 	mu    sync.Mutex
 	files map[string]*file // by name; changed by that goroutine only
@@ -80,7 +83,7 @@ type Manager struct {
 func New(o Options) (*Manager, error) {
 	m := &Manager{
 		dir: o.Dir, settle: o.Settle, settings: o.Settings, router: o.Router, log: o.Log,
-		files: make(map[string]*file), reloads: make(chan reload), closed: make(chan struct{}),
+		files: make(map[string]*file), departed: make(map[string]exposure.Set), reloads: make(chan reload), closed: make(chan struct{}),
 	}
 	if m.settle <= 0 {
 		m.settle = DefaultSettle
@@ -201,8 +204,12 @@ func (m *Manager) reload(name string) error {
 		files = append(files, found)
 	}
 	m.process(files)
-	if found.failure != nil {
+	err = found.failure
+	if found.forced { // it was not dealt with
+		err = errChanging
+	}
+	if err != nil {
 		undo()
 	}
-	return found.failure
+	return err
 }

@@ -47,21 +47,28 @@ func (m *Manager) serveList(context.Context, operation.Caller, *abi.PluginsListR
 
 func (m *Manager) serveReload(ctx context.Context, _ operation.Caller, q *abi.PluginsReloadRequest) (a abi.PluginsReloadResponse, err error) {
 	switch err := m.Reload(ctx, q.Name); {
+	case err == nil:
+		a.Version = m.versionOf(q.Name)
+		return a, nil
 	case errors.Is(err, ErrNotFound):
 		return a, protocol.NewError(abi.CodeNotFound, fmt.Sprintf("There is no plugin %q", protocol.CutText(q.Name, protocol.MaxName)))
 	case errors.Is(err, ErrClosed):
 		return a, protocol.NewError(abi.CodeUnavailable, "The server is shutting down")
-	case errors.Is(err, ctx.Err()):
+	case ctx.Err() != nil:
 		return a, protocol.NewError(abi.CodeTimeout, "The plugin was not loaded in time")
-	case err != nil:
+	default:
 		return a, protocol.NewError(abi.CodePlugin, err.Error())
 	}
+}
+
+// versionOf returns the version that serves of a plugin or a file, "" for none.
+func (m *Manager) versionOf(name string) string {
 	for _, s := range m.Status() {
-		if s.Name == q.Name || s.File == q.Name {
-			a.Version = s.Version
+		if s.Name == name || s.File == name {
+			return s.Version
 		}
 	}
-	return a, nil
+	return ""
 }
 
 func (m *Manager) serveLog(_ context.Context, c operation.Caller, q *abi.LogRequest) (abi.LogResponse, error) {

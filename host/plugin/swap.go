@@ -187,12 +187,13 @@ func (m *Manager) report(candidates []*candidate) {
 // serve puts a new table in place.
 func (m *Manager) serve(before, after map[string]*version) {
 	versions := sorted(after)
+	m.bid(before, after)
 	m.mu.Lock()
 	for _, v := range versions {
 		m.hold(v)
 	}
 	m.mu.Unlock()
-	m.router.Swap(command.NewTable(compose(versions), func() {
+	m.router.Swap(command.NewTable(compose(versions, m.departed), func() {
 		for _, v := range versions {
 			m.drop(v)
 		}

@@ -24,7 +24,7 @@ func Handler(dir string, other http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	if info, err := root.Stat("."); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("open %s: it is no folder", dir)
 	}
@@ -51,7 +51,7 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The files are not available", http.StatusServiceUnavailable)
 		return
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	if !serve(w, r, root) {
 		f.other.ServeHTTP(w, r)
 	}
@@ -113,7 +113,7 @@ func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string) bo
 	if err != nil {
 		return false
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", contentType(name))
 	h.Set("X-Content-Type-Options", "nosniff")

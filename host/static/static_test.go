@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -59,7 +60,7 @@ func handler(t *testing.T, dir string, other http.Handler) http.Handler {
 	return h
 }
 
-func get(h http.Handler, method, path string, header ...string) *http.Response {
+func get(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "/", nil)
 	r.URL.Path, r.URL.RawQuery = path, "q=1"
 	for i := 0; i < len(header); i += 2 {
@@ -67,17 +68,7 @@ func get(h http.Handler, method, path string, header ...string) *http.Response {
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return w.Result()
-}
-
-func body(t *testing.T, r *http.Response) string {
-	t.Helper()
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return w
 }
 
 func TestFiles(t *testing.T) {
@@ -96,16 +87,16 @@ func TestFiles(t *testing.T) {
 		{"/short/file.txt", "deep", text},
 	} {
 		r := get(h, http.MethodGet, test.path)
-		got, headers := body(t, r), r.Header
-		if r.StatusCode != http.StatusOK || got != test.body || headers.Get("Content-Type") != test.kind {
-			t.Errorf("%s: %d %q %q", test.path, r.StatusCode, got, headers.Get("Content-Type"))
+		got, headers := r.Body.String(), r.Header()
+		if r.Code != http.StatusOK || got != test.body || headers.Get("Content-Type") != test.kind {
+			t.Errorf("%s: %d %q %q", test.path, r.Code, got, headers.Get("Content-Type"))
 		}
 		if headers.Get("X-Content-Type-Options") != "nosniff" || headers.Get("Last-Modified") == "" || headers.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: headers %v", test.path, headers)
 		}
 		r = get(h, http.MethodHead, test.path)
-		if r.StatusCode != http.StatusOK || body(t, r) != "" || r.Header.Get("Content-Type") != test.kind {
-			t.Errorf("HEAD %s: %d %v", test.path, r.StatusCode, r.Header)
+		if r.Code != http.StatusOK || r.Body.Len() > 0 || r.Header().Get("Content-Type") != test.kind {
+			t.Errorf("HEAD %s: %d %v", test.path, r.Code, r.Header())
 		}
 	}
 }
@@ -119,8 +110,8 @@ func TestNothingElse(t *testing.T) {
 		"//", "//index.html", "/sub//index.html", "/sub//", `/..\outside.txt`, `/sub\index.html`, "/index.html\x00", "/index.html:stream", "/C:/x", "/\xff",
 		"/link.txt", "/absolute.txt", "/way", "/way/", "/way/index.html", "/loop", "/loop/", "/gone", "/pipe", "/pipe/",
 	} {
-		if r := get(h, http.MethodGet, path); r.StatusCode != http.StatusNotFound || body(t, r) == "secret" {
-			t.Errorf("%q: %d", path, r.StatusCode)
+		if r := get(h, http.MethodGet, path); r.Code != http.StatusNotFound || strings.Contains(r.Body.String(), "secret") {
+			t.Errorf("%q: %d", path, r.Code)
 		}
 	}
 }
@@ -130,8 +121,8 @@ func TestMethods(t *testing.T) {
 	h := handler(t, site(t), nil)
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "get"} {
 		for _, path := range []string{"/", "/missing"} {
-			if r := get(h, method, path); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
-				t.Errorf("%s %s: %d %v", method, path, r.StatusCode, r.Header)
+			if r := get(h, method, path); r.Code != http.StatusMethodNotAllowed || r.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d %v", method, path, r.Code, r.Header())
 			}
 		}
 	}
@@ -150,8 +141,8 @@ func TestRedirectToFolder(t *testing.T) {
 	}
 	h := handler(t, dir, nil)
 	for path, want := range map[string]string{"/sub": "/sub/?q=1", "/odd ?name/b": "/odd%20%3Fname/b/?q=1"} {
-		if r := get(h, http.MethodGet, path); r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != want {
-			t.Errorf("%s: %d %q", path, r.StatusCode, r.Header.Get("Location"))
+		if r := get(h, http.MethodGet, path); r.Code != http.StatusMovedPermanently || r.Header().Get("Location") != want {
+			t.Errorf("%s: %d %q", path, r.Code, r.Header().Get("Location"))
 		}
 	}
 }
@@ -159,13 +150,13 @@ func TestRedirectToFolder(t *testing.T) {
 func TestConditionsAndRanges(t *testing.T) {
 	t.Parallel()
 	h := handler(t, site(t), nil)
-	modified := get(h, http.MethodGet, "/index.html").Header.Get("Last-Modified")
-	if r := get(h, http.MethodGet, "/index.html", "If-Modified-Since", modified); r.StatusCode != http.StatusNotModified {
-		t.Errorf("unchanged: %d", r.StatusCode)
+	modified := get(h, http.MethodGet, "/index.html").Header().Get("Last-Modified")
+	if r := get(h, http.MethodGet, "/index.html", "If-Modified-Since", modified); r.Code != http.StatusNotModified {
+		t.Errorf("unchanged: %d", r.Code)
 	}
 	r := get(h, http.MethodGet, "/index.html", "Range", "bytes=4-")
-	if got := body(t, r); r.StatusCode != http.StatusPartialContent || got != "page" {
-		t.Errorf("range: %d %q", r.StatusCode, got)
+	if got := r.Body.String(); r.Code != http.StatusPartialContent || got != "page" {
+		t.Errorf("range: %d %q", r.Code, got)
 	}
 }
 
@@ -174,7 +165,7 @@ func TestOther(t *testing.T) {
 	other := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "other "+r.URL.Path) })
 	h := handler(t, t.TempDir(), other)
 	for _, path := range []string{"/", "/demo/commands", "/.env"} {
-		if got := body(t, get(h, http.MethodGet, path)); got != "other "+path {
+		if got := get(h, http.MethodGet, path).Body.String(); got != "other "+path {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
@@ -202,15 +193,15 @@ func TestFolderIsReplaced(t *testing.T) {
 	h := handler(t, current, nil)
 	for _, release := range []string{"one", "two"} {
 		point(release)
-		if got := body(t, get(h, http.MethodGet, "/")); got != release {
+		if got := get(h, http.MethodGet, "/").Body.String(); got != release {
 			t.Errorf("got %q, want %q", got, release)
 		}
 	}
 	if err := os.Remove(current); err != nil {
 		t.Fatal(err)
 	}
-	if r := get(h, http.MethodGet, "/"); r.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("without the folder: %d", r.StatusCode)
+	if r := get(h, http.MethodGet, "/"); r.Code != http.StatusServiceUnavailable {
+		t.Errorf("without the folder: %d", r.Code)
 	}
 }
 

@@ -155,12 +155,20 @@ func (s *Server) accept(conn net.Conn) {
 func (s *Server) begin(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining || len(s.handshakes) >= maxHandshakes {
+	if s.draining || len(s.handshakes) >= maxHandshakes || s.crowded() {
 		return false
 	}
 	s.handshakes[conn] = struct{}{}
 	s.work.Add(1)
 	return true
+}
+
+// crowded reports that so many connections are ending that no more are taken
+// in: those that have left the hub may still wait for their hooks. The server
+// is locked.
+func (s *Server) crowded() bool {
+	limit := s.hub.Limit()
+	return limit > 0 && len(s.connections) >= limit+maxHandshakes
 }
 
 // settled takes a connection out of that account.

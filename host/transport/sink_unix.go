@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,50 +14,58 @@ import (
 
 // directSink writes to the socket itself, as much as it takes at once: the
 // runtime's way of writing always waits for the rest.
-type directSink struct {
-	raw    syscall.RawConn
-	frames [][]byte
-	n      int
-	err    error
-	try    func(fd uintptr) bool // write, as a value made once
-}
+type directSink struct{ raw syscall.RawConn }
 
 func newDirectSink(conn net.Conn) sink {
 	raw := rawConn(conn)
 	if raw == nil {
 		return nil
 	}
-	s := &directSink{raw: raw}
-	s.try = s.write
-	return s
+	return directSink{raw}
 }
 
-func (s *directSink) put(frames [][]byte) ([][]byte, error) {
-	s.frames = frames
-	err := s.raw.Write(s.try)
-	s.frames = nil
+func (s directSink) put(frames [][]byte) ([][]byte, error) {
+	a := directPuts.Get().(*directPut)
+	defer directPuts.Put(a)
+	a.frames = frames
+	err := s.raw.Write(a.try)
+	a.frames = nil
 	if err != nil {
 		return nil, err
 	}
-	if s.err != nil {
-		return nil, os.NewSyscallError("write", s.err)
+	if a.err != nil {
+		return nil, os.NewSyscallError("write", a.err)
 	}
-	return after(frames, s.n), nil
+	return after(frames, a.n), nil
 }
 
+// directPut is one call of put. Connections at rest have none.
+type directPut struct {
+	frames [][]byte
+	n      int
+	err    error
+	try    func(fd uintptr) bool // write, as a value made once
+}
+
+var directPuts = sync.Pool{New: func() any {
+	a := &directPut{}
+	a.try = a.write
+	return a
+}}
+
 // write writes once; it never asks to wait until the socket takes more.
-func (s *directSink) write(fd uintptr) bool {
+func (a *directPut) write(fd uintptr) bool {
 	for {
-		if len(s.frames) == 1 {
-			s.n, s.err = syscall.Write(int(fd), s.frames[0])
+		if len(a.frames) == 1 {
+			a.n, a.err = syscall.Write(int(fd), a.frames[0])
 		} else {
-			s.n, s.err = unix.Writev(int(fd), s.frames)
+			a.n, a.err = unix.Writev(int(fd), a.frames)
 		}
 		switch {
-		case errors.Is(s.err, syscall.EINTR):
+		case errors.Is(a.err, syscall.EINTR):
 			continue
-		case errors.Is(s.err, syscall.EAGAIN):
-			s.n, s.err = 0, nil
+		case errors.Is(a.err, syscall.EAGAIN):
+			a.n, a.err = 0, nil
 		}
 		return true
 	}

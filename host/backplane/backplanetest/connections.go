@@ -162,7 +162,7 @@ func removal(s *suite) {
 	b.exit("tracked", "2")
 	events := b.presenceUntil(s.T, "tracked", isChange("2", backplane.Left))
 	wantEvents(s.T, events, "1 joined", "2 joined", "1 is typing", "1 left", "2 left")
-	want(s.T, "told of 1", a.membersOf(s.T, "1", 4)[2:], []membership{{"plain", false}, {"tracked", false}})
+	want(s.T, "told of 1", a.membersOf(s.T, "1", 4)[2:], []membership{{"plain", false, "removed"}, {"tracked", false, "removed"}})
 }
 
 func (n *node) swap(id, expected, value string) bool {
@@ -273,7 +273,7 @@ func hammerRemove(s *suite) {
 			}
 		})
 		is(s.T, "winners", winners.Load(), 1)
-		want(s.T, "told", a.membersOf(s.T, id, 2), []membership{{"room", true}, {"room", false}})
+		want(s.T, "told", a.membersOf(s.T, id, 2), []membership{{"room", true, ""}, {"room", false, "removed"}})
 	}
 	want(s.T, "members", a.membersIn("room"), nil)
 	want(s.T, "of the user", a.ofUser("u"), nil)

@@ -46,7 +46,7 @@ func calls(ctx context.Context, n *node) map[string]func() error {
 		"Read":    func() error { _, err := n.Channels().Read(ctx, "d", backplane.Query{Keep: keep(5)}); return err },
 
 		"Add":          func() error { return n.Connections().Add(ctx, backplane.Connection{ID: "3"}) },
-		"Remove":       func() error { _, _, err := n.Connections().Remove(ctx, "1"); return err },
+		"Remove":       func() error { _, _, err := n.Connections().Remove(ctx, "1", ""); return err },
 		"Get":          func() error { _, err := n.Connections().Get(ctx, "1"); return err },
 		"List":         func() error { _, _, err := n.Connections().List(ctx, "", 5); return err },
 		"OfUser":       func() error { _, err := n.Connections().OfUser(ctx, "u"); return err },
@@ -54,8 +54,8 @@ func calls(ctx context.Context, n *node) map[string]func() error {
 		"SwapMetadata": func() error { _, _, err := n.Connections().SwapMetadata(ctx, "1", []byte("{}"), nil); return err },
 
 		"Join":       func() error { _, err := n.Rooms().Join(ctx, "q", "1", true); return err },
-		"Leave":      func() error { _, err := n.Rooms().Leave(ctx, "r", "1"); return err },
-		"Clear":      func() error { _, err := n.Rooms().Clear(ctx, "r"); return err },
+		"Leave":      func() error { _, err := n.Rooms().Leave(ctx, "r", "1", ""); return err },
+		"Clear":      func() error { _, err := n.Rooms().Clear(ctx, "r", ""); return err },
 		"Has":        func() error { _, err := n.Rooms().Has(ctx, "r", "1"); return err },
 		"Members":    func() error { _, err := n.Rooms().Members(ctx, "r"); return err },
 		"Of":         func() error { _, err := n.Rooms().Of(ctx, "1"); return err },

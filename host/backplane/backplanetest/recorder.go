@@ -27,6 +27,7 @@ type Recorder struct {
 type membership struct {
 	room   string
 	joined bool
+	reason string
 }
 
 // instructed is a call of Instruct.
@@ -70,8 +71,8 @@ func (r *Recorder) Presence(e backplane.PresenceEvent) {
 }
 
 // Member implements backplane.Receiver.
-func (r *Recorder) Member(room, connection string, joined bool) {
-	r.record(func() { r.members[connection] = append(r.members[connection], membership{room, joined}) })
+func (r *Recorder) Member(room, connection string, joined bool, reason string) {
+	r.record(func() { r.members[connection] = append(r.members[connection], membership{room, joined, reason}) })
 }
 
 // Metadata implements backplane.Receiver.

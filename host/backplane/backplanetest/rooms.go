@@ -99,8 +99,8 @@ func toldMembers(s *suite) {
 	b.join("q", "1", false)
 	a.clear("q")
 	b.remove("2")
-	want(s.T, "told of 1", a.membersOf(s.T, "1", 4), []membership{{"r", true}, {"r", false}, {"q", true}, {"q", false}})
-	want(s.T, "told of 2", b.membersOf(s.T, "2", 2), []membership{{"r", true}, {"r", false}})
+	want(s.T, "told of 1", a.membersOf(s.T, "1", 4), []membership{{"r", true, ""}, {"r", false, "left"}, {"q", true, ""}, {"q", false, "cleared"}})
+	want(s.T, "told of 2", b.membersOf(s.T, "2", 2), []membership{{"r", true, ""}, {"r", false, "removed"}})
 	is(s.T, "told to the wrong node", len(a.membersOf(s.T, "2", 0))+len(b.membersOf(s.T, "1", 0)), 0)
 }
 
@@ -164,7 +164,7 @@ func hammerRooms(s *suite) {
 	for i, id := range ids {
 		n := nodes[i%2]
 		n.join("the last", id, false)
-		last := membership{"the last", true}
+		last := membership{"the last", true, ""}
 		n.await(s.T, "the last join", func() bool { return slices.Contains(n.members[id], last) })
 		in := s.wantAlternating(n.membersOf(s.T, id, 1))
 		want(s.T, "rooms of "+id, n.roomsOf(id), in)

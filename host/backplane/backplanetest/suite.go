@@ -71,7 +71,7 @@ func (n *node) add(id, user string) {
 
 func (n *node) remove(id string) (rooms []string, removed bool) {
 	n.t.Helper()
-	rooms, removed, err := n.Connections().Remove(context.Background(), id)
+	rooms, removed, err := n.Connections().Remove(context.Background(), id, "removed")
 	n.check("remove", err)
 	return rooms, removed
 }
@@ -92,14 +92,14 @@ func (n *node) join(room, id string, present bool) bool {
 
 func (n *node) leave(room, id string) bool {
 	n.t.Helper()
-	left, err := n.Rooms().Leave(context.Background(), room, id)
+	left, err := n.Rooms().Leave(context.Background(), room, id, "left")
 	n.check("leave", err)
 	return left
 }
 
 func (n *node) clear(room string) []string {
 	n.t.Helper()
-	members, err := n.Rooms().Clear(context.Background(), room)
+	members, err := n.Rooms().Clear(context.Background(), room, "cleared")
 	n.check("clear", err)
 	return members
 }

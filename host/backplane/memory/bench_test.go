@@ -110,7 +110,7 @@ func BenchmarkJoinLeave(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = n.Rooms().Join(ctx, "x", "2", true)
-		_, _ = n.Rooms().Leave(ctx, "x", "2")
+		_, _ = n.Rooms().Leave(ctx, "x", "2", "")
 	}
 }
 
@@ -128,7 +128,7 @@ func BenchmarkAddRemove(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = n.Connections().Add(ctx, backplane.Connection{ID: "2", User: "u"})
-		_, _, _ = n.Connections().Remove(ctx, "2")
+		_, _, _ = n.Connections().Remove(ctx, "2", "")
 	}
 }
 

@@ -82,7 +82,8 @@ func (c *channels) append(s *stream, data []byte, keep backplane.Keep) (backplan
 	}
 	now := time.Now()
 	at := int64(now.Sub(c.start))
-	s.used.Store(at)
+	s.published.Store(true)
+	s.touch(at)
 	s.raise(keep)
 	s.top++
 	s.time = max(s.time, now.UnixMilli())
@@ -120,7 +121,7 @@ func (c *channels) use(s *stream, keep backplane.Keep) {
 	if keep.Count <= 0 {
 		return
 	}
-	s.used.Store(c.now())
+	s.touch(c.now())
 	s.mu.RLock()
 	more := s.exceeds(keep)
 	s.mu.RUnlock()

@@ -59,12 +59,12 @@ func (s *Store) connect(c *connection) bool {
 }
 
 // Remove implements backplane.Connections.
-func (c connections) Remove(ctx context.Context, id string) (rooms []string, removed bool, err error) {
+func (c connections) Remove(ctx context.Context, id, reason string) (rooms []string, removed bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
 	if found := c.node.store.connection(id); found != nil {
-		rooms, removed = c.node.store.disconnect(found)
+		rooms, removed = c.node.store.disconnect(found, reason)
 	}
 	return rooms, removed, nil
 }
@@ -73,7 +73,7 @@ func (c connections) Remove(ctx context.Context, id string) (rooms []string, rem
 // false where another caller does it. Marked as removed it can join no more,
 // so what it is in can only become less; its id is free again once nothing
 // speaks of it any more.
-func (s *Store) disconnect(c *connection) (left []string, removed bool) {
+func (s *Store) disconnect(c *connection, reason string) (left []string, removed bool) {
 	c.mu.Lock()
 	if c.removed {
 		c.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Store) disconnect(c *connection) (left []string, removed bool) {
 	c.mu.Unlock()
 	left = rooms[:0]
 	for _, room := range rooms {
-		if s.leave(room, c) {
+		if s.leave(room, c, reason) {
 			left = append(left, room)
 		}
 	}
@@ -174,7 +174,7 @@ func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, 
 
 // member tells the connection's node that it has joined a room or left it, and
 // notes it; the room is locked and the connection is.
-func (c *connection) member(room string, joined bool) {
+func (c *connection) member(room string, joined bool, reason string) {
 	switch {
 	case !joined:
 		delete(c.rooms, room)
@@ -184,7 +184,7 @@ func (c *connection) member(room string, joined bool) {
 		c.rooms[room] = struct{}{}
 	}
 	if r := c.node.receiver.Load(); r != nil {
-		(*r).Member(room, c.about.ID, joined)
+		(*r).Member(room, c.about.ID, joined, reason)
 	}
 }
 

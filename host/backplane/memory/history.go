@@ -213,7 +213,7 @@ func (r *rank) take(now int64) *stream {
 		return nil
 	}
 	if !s.mu.TryLock() {
-		s.used.Store(now)
+		s.touch(now)
 		return nil
 	}
 	r.queue.remove(s)

@@ -32,7 +32,7 @@ func (n *Node) die() {
 	for i := range shardCount {
 		for _, c := range n.store.connections.values(i) {
 			if c.node == n {
-				n.store.disconnect(c)
+				n.store.disconnect(c, "")
 			}
 		}
 	}

@@ -109,23 +109,23 @@ func (r *room) admit(c *connection) (m *member, ok bool) {
 	m = &member{room: r, connection: c, index: nowhere}
 	r.members[c.about.ID] = m
 	r.counts.members.Add(1)
-	c.member(r.name, true)
+	c.member(r.name, true, "")
 	return m, true
 }
 
 // dismiss ends a membership, with presence and state; the room is locked.
-func (s *Store) dismiss(r *room, m *member) {
+func (s *Store) dismiss(r *room, m *member, reason string) {
 	c := m.connection
 	c.mu.Lock()
 	delete(r.members, c.about.ID)
 	r.counts.members.Add(-1)
-	c.member(r.name, false)
+	c.member(r.name, false, reason)
 	c.mu.Unlock()
 	s.exit(r, m)
 }
 
 // leave ends a connection's membership and reports whether there was one.
-func (s *Store) leave(name string, c *connection) bool {
+func (s *Store) leave(name string, c *connection, reason string) bool {
 	r := s.findRoom(name)
 	if r == nil {
 		return false
@@ -135,7 +135,7 @@ func (s *Store) leave(name string, c *connection) bool {
 	if m == nil || m.connection != c {
 		return false
 	}
-	s.dismiss(r, m)
+	s.dismiss(r, m, reason)
 	return true
 }
 

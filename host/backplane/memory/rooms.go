@@ -44,16 +44,16 @@ func (c *connection) isRemoved() bool {
 }
 
 // Leave implements backplane.Rooms.
-func (r rooms) Leave(ctx context.Context, name, connection string) (left bool, err error) {
+func (r rooms) Leave(ctx context.Context, name, connection, reason string) (left bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	c := r.store.connection(connection)
-	return c != nil && r.store.leave(name, c), nil
+	return c != nil && r.store.leave(name, c, reason), nil
 }
 
 // Clear implements backplane.Rooms.
-func (r rooms) Clear(ctx context.Context, name string) (members []string, err error) {
+func (r rooms) Clear(ctx context.Context, name, reason string) (members []string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (r rooms) Clear(ctx context.Context, name string) (members []string, err er
 	defer s.closeRoom(in)
 	members = in.ids()
 	for _, id := range members {
-		s.dismiss(in, in.members[id])
+		s.dismiss(in, in.members[id], reason)
 	}
 	s.describe(in, nil)
 	return members, nil

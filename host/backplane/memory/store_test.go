@@ -70,11 +70,11 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	wg.Wait()
 	for _, id := range ids(t, survivor, "0") {
-		_, _, err := survivor.Connections().Remove(ctx, id)
+		_, _, err := survivor.Connections().Remove(ctx, id, "")
 		must(t, err)
 	}
 	for i := range 5 {
-		_, err := survivor.Rooms().Clear(ctx, "r"+strconv.Itoa(i))
+		_, err := survivor.Rooms().Clear(ctx, "r"+strconv.Itoa(i), "")
 		must(t, err)
 	}
 	ticker := time.NewTicker(10 * time.Millisecond)
@@ -101,9 +101,9 @@ func misbehave(t *testing.T, n *memory.Node) {
 		case 0, 1:
 			err = n.Connections().Add(ctx, backplane.Connection{ID: id, User: "u" + id[:1]})
 		case 2:
-			_, _, err = n.Connections().Remove(ctx, id)
+			_, _, err = n.Connections().Remove(ctx, id, "")
 		case 3:
-			_, err = n.Rooms().Leave(ctx, room, id)
+			_, err = n.Rooms().Leave(ctx, room, id, "")
 		case 4:
 			_, err = n.Presence().SetState(ctx, room, id, []byte("x"), time.Duration(rand.IntN(3))*time.Millisecond, false)
 		case 5:
@@ -112,7 +112,7 @@ func misbehave(t *testing.T, n *memory.Node) {
 			_, _, err = n.RoomMetadata().Swap(ctx, room, nil, []byte("{}"), 0)
 		case 7:
 			if rand.IntN(10) == 0 {
-				_, err = n.Rooms().Clear(ctx, room)
+				_, err = n.Rooms().Clear(ctx, room, "")
 			}
 		default:
 			_, err = n.Rooms().Join(ctx, room, id, rand.IntN(2) == 0)
@@ -177,7 +177,7 @@ func TestOnlySubscribersAreTold(t *testing.T) {
 			_, err := n.Rooms().Join(ctx, "x", "1", true)
 			must(t, err)
 			publish(t, n, "x", 1, backplane.Keep{})
-			_, err = n.Rooms().Leave(ctx, "x", "1")
+			_, err = n.Rooms().Leave(ctx, "x", "1", "")
 			must(t, err)
 			got := told.messages
 			if topic.Kind == backplane.PresenceOf {
@@ -201,6 +201,6 @@ type counting struct{ messages, presence int }
 
 func (c *counting) Message(string, backplane.Message)                          { c.messages++ }
 func (c *counting) Presence(backplane.PresenceEvent)                           { c.presence++ }
-func (c *counting) Member(string, string, bool)                                {}
+func (c *counting) Member(string, string, bool, string)                        {}
 func (c *counting) Metadata(string, []byte)                                    {}
 func (c *counting) Instruct(backplane.Audience, backplane.Instruction) (n int) { return 0 }

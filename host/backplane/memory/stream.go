@@ -20,7 +20,11 @@ type stream struct {
 	channel string
 	hash    uint64
 	epoch   string
-	used    atomic.Int64 // when it was last used, by the store's clock
+	// used is when it was last used, by the store's clock, and blank long
+	// before where nothing was ever published on it.
+	used atomic.Int64
+	// published says that something was.
+	published atomic.Bool
 
 	// Its place among the longest unused; under the lock of its rank.
 	ranked int64
@@ -38,9 +42,22 @@ type stream struct {
 
 func newStream(hash uint64, channel string, keep backplane.Keep, now int64) *stream {
 	s := &stream{channel: channel, hash: hash, epoch: strconv.FormatUint(rand.Uint64(), 36), index: nowhere}
-	s.used.Store(now)
+	s.touch(now)
 	s.raise(keep)
 	return s
+}
+
+// blank is what sets a stream that nothing was published on behind all others
+// when there is no room: clients make such streams by subscribing, and must not
+// push out what others have said.
+const blank = int64(1) << 60
+
+// touch takes note of a use.
+func (s *stream) touch(now int64) {
+	if !s.published.Load() {
+		now -= blank
+	}
+	s.used.Store(now)
 }
 
 func ttlOf(keep backplane.Keep) int64 {
@@ -75,7 +92,11 @@ func (s *stream) expired(at, now int64) bool { return now-at >= s.ttl }
 // idle reports whether the stream holds nothing and has not been used for so
 // long that it may go; it is locked.
 func (s *stream) idle(now int64) bool {
-	return s.ring.n == 0 && now-s.used.Load() >= max(s.ttl, int64(minIdle))
+	unused := now - s.used.Load()
+	if !s.published.Load() {
+		return unused-blank >= int64(minIdle)
+	}
+	return s.ring.n == 0 && unused >= max(s.ttl, int64(minIdle))
 }
 
 // read answers a query, and false where the stream is gone. What is too old is

@@ -85,7 +85,7 @@ func (c *chat) said(room string) (list []string) {
 	c.t.Helper()
 	for _, message := range c.Messages(room) {
 		in := mesh.JSON(message).Fields()
-		line := ""
+		var line string
 		if in.Has("notice") {
 			line = in.Text("notice")
 		} else {

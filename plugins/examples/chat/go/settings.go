@@ -28,7 +28,7 @@ type chatSettings struct {
 func readSettings(config mesh.JSON) (chatSettings, error) {
 	s := chatSettings{rate: 10, kick: 5 * mesh.Minute}
 	for key, value := range config.Members() {
-		ok := true
+		var ok bool
 		switch key {
 		case "moderators":
 			s.moderators, ok = readSet(value)
