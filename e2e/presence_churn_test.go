@@ -19,8 +19,8 @@ const (
 	churnTime = 30 * time.Second
 	visitors  = 1000
 	// visitPause is how long a visitor waits between two steps, on average:
-	// together they make 250 a second.
-	visitPause = 4 * time.Second
+	// together they make 330 a second.
+	visitPause = 3 * time.Second
 	// fullTime watch from before the first visitor on, partTime come and go.
 	fullTime, partTime = 20, 10
 )

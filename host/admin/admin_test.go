@@ -47,6 +47,11 @@ func TestMetrics(t *testing.T) {
 	h := admin.Metrics(admin.Sources{
 		Sessions: func() int { return 7 },
 		Traffic:  func() admin.Traffic { return admin.Traffic{Refused: 2, BadFrames: 3} },
+		Held: func() admin.Held {
+			return admin.Held{Rooms: 1, Members: 2, Present: 3, Streams: 4, Subscriptions: 5, History: 6, RoomMetadata: 7}
+		},
+		Hooks: func() int { return 8 },
+		Slow:  func() admin.Slow { return admin.Slow{Disconnected: 9, Dropped: 10} },
 		Plugins: func() []plugin.Status {
 			return []plugin.Status{
 				{Name: "chat", File: "chat-go.wasm", Version: "abc", Loaded: true, Instances: 4, Running: 1, Counts: guest.Counts{Calls: 10, Timeouts: 5}},
@@ -63,6 +68,9 @@ func TestMetrics(t *testing.T) {
 		"mesh_host_sessions 7",
 		"mesh_host_handshakes_refused_total 2",
 		"mesh_host_bad_frames_total 3",
+		"mesh_host_rooms 1", "mesh_host_room_members 2", "mesh_host_present 3", "mesh_host_channel_streams 4",
+		"mesh_host_topics 5", "mesh_host_channel_history_bytes 6", "mesh_host_room_metadata_bytes 7",
+		"mesh_host_hooks_waiting 8", "mesh_host_slow_consumers_total 9", "mesh_host_pushes_dropped_total 10",
 		`mesh_host_plugin_loaded{file="chat-go.wasm",plugin="chat",version="abc"} 1`,
 		`mesh_host_plugin_loaded{file="chat-copy.wasm",plugin="chat",version=""} 0`,
 		`mesh_host_plugin_file_failing{file="\"odd\\xff.wasm\"",plugin="odd"} 1`,

@@ -44,16 +44,20 @@ func (r *Router) RoomChanged(ctx context.Context, e engine.RoomEvent) {
 	})
 }
 
-// observe has its turn to tell observers, unless ctx ends first. Where there
-// are none it has nothing to wait for.
+// observe tells observers, when it has its turn, unless ctx ends before that.
+// Where there are none it has nothing to wait for.
 func (r *Router) observe(ctx context.Context, tell func(*Table)) {
 	if t := r.table.Load(); len(t.Observers)+len(t.RoomObservers) == 0 {
 		return
 	}
 	select {
 	case r.hooks <- struct{}{}:
-	case <-ctx.Done():
-		return
+	default:
+		select {
+		case r.hooks <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 	}
 	defer func() { <-r.hooks }()
 	t := r.Acquire()
