@@ -102,7 +102,6 @@ func (h *host) subscriber(t *testing.T, channel string, buffer int) *link {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.conn.Close() })
-	_ = l.conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	if _, err := l.ask("subscribe-channel", object("channel", channel), unexpected); err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +186,7 @@ func TestSlowConsumerPolicies(t *testing.T) {
 				t.Errorf("memory has grown by %d MiB", grown>>20)
 			}
 			for _, l := range stuck {
+				_ = l.conn.SetDeadline(time.Now().Add(patience))
 				goesOn(t, f, l, begun)
 			}
 		})

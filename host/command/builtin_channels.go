@@ -25,6 +25,7 @@ func (b *realtime) subscribeChannel(ctx context.Context, c *Call) error {
 	if err := in.err(); err != nil {
 		return err
 	}
+	ends := b.engine.Ends(c.Session)
 	x := c.table.exposed.Channel(q.Channel)
 	if x == nil || c.ask(ctx, x.Guard, q.Channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionSubscribe}) != nil {
 		c.Reply(refusedChannel)
@@ -33,6 +34,11 @@ func (b *realtime) subscribeChannel(ctx context.Context, c *Call) error {
 	begun, err := b.engine.Subscribe(ctx, c.Session, x, q)
 	if err != nil {
 		return err
+	}
+	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
+		b.engine.Unsubscribe(ctx, c.Session, q.Channel)
+		c.Reply(refusedChannel)
+		return nil
 	}
 	c.ReplyWith(c.appendSubscribed(nil, q, begun))
 	if begun.Release != nil {

@@ -163,6 +163,7 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
+	ends := b.engine.Ends(c.Session)
 	x, visible := c.tracked(ctx, room)
 	if !visible {
 		c.Reply(refusedPresence)
@@ -171,6 +172,11 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 	watched, err := b.engine.Watch(ctx, c.Session, x, room)
 	if err != nil {
 		return err
+	}
+	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
+		b.engine.Unwatch(ctx, c.Session, room)
+		c.Reply(refusedPresence)
+		return nil
 	}
 	member := false
 	if c.Session.Dialect() == protocol.DialectRT {

@@ -20,6 +20,7 @@ func (e *Engine) SendTo(ctx context.Context, to backplane.Audience, command stri
 	if err := e.checkPush(command, payload); err != nil {
 		return 0, err
 	}
+	defer e.hub.Relieve()
 	sent, err := e.node.Bus().Instruct(ctx, to, backplane.Instruction{Push: &backplane.Push{Command: command, Payload: payload}})
 	if err != nil {
 		return 0, storeError("send", err)

@@ -37,6 +37,7 @@ func (e *Engine) Publish(ctx context.Context, channel string, message json.RawMe
 	keep := keepOf(e.rules.Channel(channel))
 	keep.Count = int(max(int64(keep.Count), min(history, exposure.MaxHistory)))
 	position, err := e.node.Channels().Publish(ctx, channel, asString(message), keep)
+	e.hub.Relieve()
 	if err != nil {
 		return position, storeError(abi.OpChannelsPublish, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
@@ -15,6 +16,8 @@ import (
 type client struct {
 	session *hub.Session
 	expiry  hub.Timer // when presence may lapse; see lapse.go
+
+	ends atomic.Uint64 // see Engine.Ends
 
 	mu    sync.Mutex
 	rooms map[string]*membership // nil until the first

@@ -93,6 +93,7 @@ func (e *Engine) SetState(ctx context.Context, room, connection string, state St
 	if expireAfter < 0 || expireAfter > MaxTTL {
 		return false, payloadError("expireAfter", "must be 0 (until it is changed) to %d milliseconds", MaxTTL.Milliseconds())
 	}
+	defer e.hub.Relieve()
 	set, err := e.node.Presence().SetState(ctx, room, connection, state.Value, expireAfter, state.Silent)
 	if err != nil {
 		return false, storeError(abi.OpPresenceSet, err)

@@ -108,13 +108,18 @@ func (r receiver) inTopics(kind hub.Kind, names []string) []*hub.Session {
 // end ends a session's subscription and tells its client.
 func (r receiver) end(s *hub.Session, u backplane.Unsubscribe) bool {
 	t, ok := localTopic(u.Topic)
-	if !ok || !r.engine.hub.Unsubscribe(s, t) {
+	if !ok {
 		return false
+	}
+	if c := r.engine.clients.get(s.ID()); c != nil {
+		c.ends.Add(1)
 	}
 	payload := protocol.AppendString([]byte(`{"kind":`), t.Kind.String())
 	payload = protocol.AppendString(append(payload, `,"name":`...), t.Name)
 	payload = protocol.AppendString(append(payload, `,"reason":`...), u.Reason)
-	s.Send(protocol.NewBuiltinPush("unsubscribed", append(payload, '}')))
+	if !r.engine.hub.EndSubscription(s, t, protocol.NewBuiltinPush("unsubscribed", append(payload, '}'))) {
+		return false
+	}
 	// The bus is told beside: it may block, and this may not.
 	r.engine.tasks.start(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)

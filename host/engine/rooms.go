@@ -23,6 +23,7 @@ func (e *Engine) Join(ctx context.Context, room, connection string, present bool
 	if err := e.events.admit(ctx, connection); err != nil {
 		return false, err
 	}
+	defer e.hub.Relieve()
 	tracked := e.rules.Tracked(room)
 	present = present && tracked != nil
 	joined, err = e.node.Rooms().Join(ctx, room, connection, present)
@@ -58,6 +59,7 @@ func (e *Engine) Leave(ctx context.Context, room, connection, reason string) (le
 	if err := e.events.admit(ctx, connection); err != nil {
 		return false, err
 	}
+	defer e.hub.Relieve()
 	left, err = e.node.Rooms().Leave(ctx, room, connection, reason)
 	if err != nil {
 		return false, roomError("leave", err)

@@ -36,12 +36,23 @@ func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, policy h
 // begins it is written: those that the reply does not contain.
 func (e *Engine) release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
 	return func() {
+		hold := sub.Answered()
 		if s.Subprotocol() == protocol.SubprotocolV1 {
-			sub.Release(contained)
+			sub.ReleaseHold(hold, contained)
 			return
 		}
-		e.courtesy(func() { sub.Release(contained) })
+		e.courtesy(func() { sub.ReleaseHold(hold, contained) })
 	}
+}
+
+// Ends returns how many of a session's subscriptions others were asked to end,
+// there or not. Whoever begins one after having asked a guard compares it with
+// that of before: what has been ended meanwhile must not begin.
+func (e *Engine) Ends(s *hub.Session) uint64 {
+	if c := e.clients.get(s.ID()); c != nil {
+		return c.ends.Load()
+	}
+	return 0
 }
 
 // unsubscribe ends a session's subscription and reports whether there was one.

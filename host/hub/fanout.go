@@ -3,9 +3,8 @@ package hub
 import "github.com/mesh-host/mesh-host/host/protocol"
 
 // Publish hands a delivery to the subscribers of a topic on this node, and
-// returns how many took it, now or once they have room. It waits for no socket;
-// a producer that is faster than the processor can write gives a hand with
-// that. Deliveries of one topic arrive in the order of their Publish at every
+// returns how many took it, now or once they have room. It waits for nothing;
+// producers call Relieve afterwards. Deliveries of one topic arrive in the order of their Publish at every
 // subscriber, those of concurrent calls in one order for all.
 func (h *Hub) Publish(t Topic, d Delivery) int {
 	return h.fanOut(t, &d, nil)
@@ -25,9 +24,25 @@ func (h *Hub) fanOut(t Topic, d *Delivery, except func(id string) bool) int {
 	}
 	took, late := tp.fanOut(d, except, &h.flusher)
 	if late != nil {
-		h.flusher.help(late)
+		h.flusher.behind.Store(late)
 	}
 	return took
+}
+
+// Relieve lets a producer of pushes give a hand with writing them where the
+// writers are behind: it would go on, ahead of them, until the outboxes are
+// full of sessions that would have read everything. It is for producers that
+// hold no lock, and takes about as long as writing to a few sessions does; it
+// waits for no socket.
+func (h *Hub) Relieve() {
+	late := h.flusher.behind.Load()
+	switch {
+	case late == nil:
+	case late.late():
+		h.flusher.help(late)
+	default:
+		h.flusher.behind.CompareAndSwap(late, nil)
+	}
 }
 
 // fanOut hands a delivery to all subscribers. late is the session that the

@@ -3,6 +3,7 @@ package hub
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // flusher writes what was pushed to sessions, whose producers must not wait
@@ -13,6 +14,8 @@ import (
 // that waits for it.
 type flusher struct {
 	most int // workers at a time
+	// behind is a session with which the workers are behind, nil for none.
+	behind atomic.Pointer[Session]
 
 	mu      sync.Mutex
 	queue   chain
@@ -85,10 +88,9 @@ type round struct {
 	late  bool  // one of them had to wait for long
 }
 
-// help is for a producer that finds a session late: it would go on, ahead of
-// the workers, until the outboxes are full of sessions that would have read
-// everything. It becomes a worker as long as sessions are late, and then waits
-// for the turn of this one, which another worker may have taken on.
+// help is for a producer that finds a session late: it becomes a worker as long
+// as sessions are late, and then waits for the turn of this one, which another
+// worker may have taken on.
 func (f *flusher) help(late *Session) {
 	for c := f.take(false); c.length > 0 && f.flush(&c); {
 		c = f.take(false)

@@ -57,6 +57,7 @@ func TestHammerFastSocketsAreNotSlow(t *testing.T) {
 				default:
 					h.Publish(news, hub.Delivery{Push: push})
 				}
+				h.Relieve()
 			}
 		})
 	}

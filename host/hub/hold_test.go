@@ -152,3 +152,57 @@ func TestHammerHoldAndRelease(t *testing.T) {
 	close(stop)
 	publishers.Wait()
 }
+
+// A subscription that begins anew is held until its own release: one that was
+// meant for the hold before changes nothing.
+func TestAnOvertakenReleaseDoesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(quiet)
+		s, wire := connect(t, h)
+		sub, _ := h.Subscribe(s, news, hub.Disconnect)
+		first := sub.Answered()
+		h.Subscribe(s, news, hub.Disconnect)
+		h.Publish(news, hub.Delivery{Push: protocol.NewPush("news", nil)})
+		sub.ReleaseHold(first, hub.Position{})
+		synctest.Wait()
+		if got := wire.Texts(); got != nil {
+			t.Errorf("%q was pushed before the second reply", got)
+		}
+		sub.ReleaseHold(sub.Answered(), hub.Position{})
+		synctest.Wait()
+		if got := wire.Texts(); len(got) != 1 {
+			t.Errorf("pushed %q", got)
+		}
+	})
+}
+
+// A client hears of the end of a subscription after it has heard of the
+// beginning.
+func TestAFarewellFollowsTheReply(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(quiet)
+		s, wire := connect(t, h)
+		sub, _ := h.Subscribe(s, news, hub.Disconnect)
+		if !h.EndSubscription(s, news, protocol.NewPush("bye", nil)) {
+			t.Error("there was no subscription")
+		}
+		synctest.Wait()
+		if got := wire.Texts(); got != nil {
+			t.Errorf("%q came before the reply", got)
+		}
+		sub.ReleaseHold(sub.Answered(), hub.Position{})
+		synctest.Wait()
+		if got := wire.Texts(); len(got) != 1 {
+			t.Errorf("pushed %q", got)
+		}
+		sub, _ = h.Subscribe(s, news, hub.Disconnect)
+		sub.Answered()
+		h.EndSubscription(s, news, protocol.NewPush("bye", nil))
+		synctest.Wait()
+		if got := wire.Texts(); len(got) != 1 {
+			t.Errorf("pushed %q during the courtesy", got)
+		}
+	})
+}

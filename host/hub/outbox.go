@@ -16,9 +16,10 @@ type outbox struct {
 	// corked keeps everything back until the handshake's response is out.
 	corked  bool
 	writing bool
-	called  bool // the session waits for its turn with the flusher, or has it
-	sealed  bool // a close frame is the last thing in pending: no more frames
-	dead    bool // the socket is gone
+	called  bool   // the session waits for its turn with the flusher, or has it
+	turns   uint64 // how many turns the flusher has had with it
+	sealed  bool   // a close frame is the last thing in pending: no more frames
+	dead    bool   // the socket is gone
 
 	// waits counts the bytes in the backlogs of all subscriptions; waiting are
 	// those whose backlog waits for room: not held ones.
@@ -96,14 +97,16 @@ func (o *outbox) late() int {
 // endTurn takes note that the flusher has done what it can.
 func (o *outbox) endTurn() {
 	o.called = false
+	o.turns++
 	o.drained.Broadcast()
 }
 
-// awaitTurn waits until the session is no longer late. The lock is not held.
+// awaitTurn waits until the session is no longer late, for one turn at most.
+// The lock is not held.
 func (o *outbox) awaitTurn() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.late() > 0 {
+	for turn := o.turns; o.late() > 0 && o.turns == turn; {
 		o.drained.Wait()
 	}
 }

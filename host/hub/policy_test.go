@@ -54,6 +54,7 @@ func wide(offset int, key string) hub.Delivery {
 func (s slow) publish(from, to int) (took int) {
 	for i := from; i <= to; i++ {
 		took += s.hub.Publish(news, wide(i, ""))
+		s.hub.Relieve()
 	}
 	return took
 }

@@ -42,9 +42,24 @@ func (s *Session) Send(p *protocol.Push) bool { return s.pushOrHelp(p.Frame(s.Di
 func (s *Session) pushOrHelp(frame []byte, shared bool) bool {
 	took, late := s.push(frame, shared)
 	if late {
-		s.hub.flusher.help(s)
+		s.hub.flusher.behind.Store(s)
 	}
 	return took
+}
+
+// late reports whether the flusher is behind with the session.
+func (s *Session) late() bool {
+	s.outbox.mu.Lock()
+	defer s.outbox.mu.Unlock()
+	return s.outbox.late() > 0
+}
+
+// sendLocked is Send for what always has room; the outbox is locked.
+func (s *Session) sendLocked(p *protocol.Push) {
+	if s.outbox.open() {
+		s.outbox.push(p.Frame(s.Dialect()))
+		s.flushLater()
+	}
 }
 
 // push adds a frame, which is copied unless it is shared; late tells that the

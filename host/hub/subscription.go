@@ -1,5 +1,7 @@
 package hub
 
+import "github.com/mesh-host/mesh-host/host/protocol"
+
 // Subscription is a session's place among the subscribers of a topic. It is
 // safe for concurrent use.
 type Subscription struct {
@@ -9,9 +11,14 @@ type Subscription struct {
 
 	// The outbox's lock guards what follows. A subscription whose deliveries
 	// flow has no backlog.
-	policy  Policy
-	held    bool
-	backlog *backlog
+	policy   Policy
+	held     bool
+	answered bool   // what began the hold is in the outbox
+	hold     uint32 // counts the holds
+	backlog  *backlog
+	// farewell is what the client is told of the subscription's end once what
+	// began it is in the outbox.
+	farewell *protocol.Push
 	// known is what the latest Release has said that the session has, until the
 	// first delivery after it: a history may know of messages that are still on
 	// their way.
@@ -24,15 +31,41 @@ func (sub *Subscription) Hold() {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	sub.hold()
+	sub.beginHold()
 }
 
-// hold is Hold; the outbox is locked, here and below.
-func (sub *Subscription) hold() {
+// beginHold is Hold; the outbox is locked, here and below.
+func (sub *Subscription) beginHold() {
 	if sub.backlog != nil && !sub.held {
 		sub.session.outbox.noLongerWaits(sub)
 	}
-	sub.held = true
+	sub.held, sub.answered = true, false
+	sub.hold++
+}
+
+// Answered takes note that what began the hold, such as a reply, is in the
+// outbox, and returns the hold's number for ReleaseHold. A farewell that had to
+// wait for it is pushed.
+func (sub *Subscription) Answered() (hold uint32) {
+	o := &sub.session.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sub.answered = true
+	if p := sub.farewell; p != nil {
+		sub.farewell = nil
+		sub.session.sendLocked(p)
+	}
+	return sub.hold
+}
+
+// ReleaseHold is Release, unless a newer hold than that one has begun.
+func (sub *Subscription) ReleaseHold(hold uint32, after Position) {
+	o := &sub.session.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if sub.hold == hold {
+		sub.release(after)
+	}
 }
 
 // begin is Hold with a new policy.
@@ -41,7 +74,7 @@ func (sub *Subscription) begin(p Policy) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub.policy = p
-	sub.hold()
+	sub.beginHold()
 }
 
 // Release lets deliveries flow again. Of those that wait, those that are not
@@ -50,10 +83,15 @@ func (sub *Subscription) begin(p Policy) {
 // are not after it and come late are dropped as well. It does nothing where the
 // subscription is not held.
 func (sub *Subscription) Release(after Position) {
-	s := sub.session
-	o := &s.outbox
+	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	sub.release(after)
+}
+
+func (sub *Subscription) release(after Position) {
+	s := sub.session
+	o := &s.outbox
 	if !sub.held {
 		return
 	}
@@ -79,11 +117,17 @@ func (sub *Subscription) Release(after Position) {
 	s.flushLater()
 }
 
-// end drops what waits of a subscription that has ended.
-func (sub *Subscription) end() {
+// end drops what waits of a subscription that has ended, and tells the client
+// with a push, nil for none: not before it has been told of the beginning.
+func (sub *Subscription) end(farewell *protocol.Push) {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if farewell != nil && sub.held && !sub.answered {
+		sub.farewell = farewell
+	} else if farewell != nil {
+		sub.session.sendLocked(farewell)
+	}
 	if b := sub.backlog; b != nil {
 		if !sub.held {
 			o.noLongerWaits(sub)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // subscriptions are the topics of a session. Most sessions have few, some have
@@ -57,7 +59,11 @@ func (h *Hub) Subscribe(s *Session, t Topic, p Policy) (sub *Subscription, isNew
 
 // Unsubscribe ends a session's subscription and reports whether there was one.
 // Nothing of the topic is pushed once it returns.
-func (h *Hub) Unsubscribe(s *Session, t Topic) bool {
+func (h *Hub) Unsubscribe(s *Session, t Topic) bool { return h.EndSubscription(s, t, nil) }
+
+// EndSubscription is Unsubscribe with a push that tells the client, where there
+// was a subscription: after the reply that began it, see Answered.
+func (h *Hub) EndSubscription(s *Session, t Topic, farewell *protocol.Push) bool {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -69,7 +75,7 @@ func (h *Hub) Unsubscribe(s *Session, t Topic) bool {
 	x.list = slices.Delete(x.list, i, i+1)
 	x.count[t.Kind]--
 	h.topics.remove(sub)
-	sub.end()
+	sub.end(farewell)
 	return true
 }
 
@@ -89,7 +95,7 @@ func (s *Session) EndSubscriptions() []Topic {
 	gone := make([]Topic, 0, len(x.list))
 	for _, sub := range x.list {
 		s.hub.topics.remove(sub)
-		sub.end()
+		sub.end(nil)
 		gone = append(gone, sub.topic.Topic)
 	}
 	x.list, x.count, x.gone = nil, [kinds]int32{}, &gone

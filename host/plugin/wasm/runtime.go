@@ -50,6 +50,7 @@ type Runtime struct {
 	log      *slog.Logger
 	memories atomic.Int64
 	cacheDir string // "" without a cache on disk
+	same     sameness
 }
 
 // New makes a runtime. The caller must Close it.
@@ -158,6 +159,7 @@ func (r *Runtime) Compile(binary []byte) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.same.lock(bounded)()
 	ctx := experimental.WithCompilationWorkers(context.Background(), compilationWorkers)
 	compiled, err := r.wazero.CompileModule(ctx, bounded)
 	if err != nil && r.renewCache(err) {
