@@ -21,6 +21,20 @@ var aims = []aim{
 		what: "native to floor, 100 × 8", bound: 0.5,
 		found: func(r *report) float64 { return r.ratio(nativeEcho, floorEcho, shapes[1]) },
 	},
+	{what: "deliveries/s, 100 × 16", bound: 2.5e6, found: func(r *report) float64 { return r.fanRate(fanShapes[0]) }},
+	{what: "deliveries/s, 1000 × 16", bound: 2.5e6, found: func(r *report) float64 { return r.fanRate(fanShapes[1]) }},
+	{what: "deliveries/s, 1000 × 1", bound: 270e3, found: func(r *report) float64 { return r.fanRate(fanShapes[3]) }},
+	{
+		what: "lives/s, from connect to disconnect", bound: 20e3,
+		found: func(r *report) float64 {
+			for _, c := range r.Churn {
+				if c.Server == hostChurn {
+					return medianOf(c.Samples, rate)
+				}
+			}
+			return 0
+		},
+	},
 	{
 		what: "KiB per idle connection", bound: 8, most: true,
 		found: func(r *report) float64 {
@@ -48,6 +62,15 @@ var aims = []aim{
 			return 0
 		},
 	},
+}
+
+// fanRate returns the deliveries a second of a channel in a shape, 0 where they
+// were not measured.
+func (r *report) fanRate(s fanShape) float64 {
+	if c := r.findFan(channelFan, s); c != nil {
+		return medianOf(c.Samples, rate)
+	}
+	return 0
 }
 
 // smallCall is the call that the aims are about: the cheapest guest, the
@@ -90,4 +113,9 @@ func verdict(met bool) string {
 	return "missed"
 }
 
-func figure(f float64) string { return fmt.Sprintf("%.3g", f) }
+func figure(f float64) string {
+	if f >= 1000 {
+		return thousands(f)
+	}
+	return fmt.Sprintf("%.3g", f)
+}

@@ -4,11 +4,8 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
@@ -42,30 +39,12 @@ func (l churnLoad) run() (s sample, err error) {
 	if _, err := c.run(l.Warm); err != nil {
 		return s, err
 	}
-	served, own := cpuTime(l.Server), ownTime()
+	m := startMeter(l.Server)
 	took, err := c.run(l.Duration)
 	if err != nil {
 		return s, err
 	}
-	served, own = cpuTime(l.Server)-served, ownTime()-own
-	return sample{
-		Rate: float64(c.ended) / took.Seconds(),
-		P50:  c.latencies.quantile(0.5), P99: c.latencies.quantile(0.99), P999: c.latencies.quantile(0.999),
-		CPU:  served / time.Duration(max(c.ended, 1)),
-		Busy: own.Seconds() / took.Seconds(),
-	}, nil
-}
-
-func serveChurn(in io.Reader, out io.Writer) error {
-	var l churnLoad
-	if err := json.NewDecoder(in).Decode(&l); err != nil {
-		return err
-	}
-	s, err := l.run()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(s)
+	return m.sample(c.ended, took, &c.latencies), nil
 }
 
 // churn is a number of clients that connect, are told their id, close, and
@@ -240,66 +219,4 @@ func (c *churn) end(i int) error {
 		return err
 	}
 	return c.begin(i)
-}
-
-// churnClients is how many clients come and go at a time.
-const churnClients = 50
-
-// churnCase is what one server did, a sample per round.
-type churnCase struct {
-	Server  string   `json:"server"`
-	Samples []sample `json:"samples"`
-
-	role string
-}
-
-// churns measures clients that come and go.
-func (b *bench) churns(ctx context.Context) ([]*churnCase, error) {
-	servers, stop, err := b.startServers(ctx, "churn-", roleFloor, roleBare)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	cases := []*churnCase{{Server: floorChurn, role: roleFloor}, {Server: hostChurn, role: roleBare}}
-	for round := range b.rounds {
-		for i := range cases {
-			c := cases[(i+round)%len(cases)]
-			to, warm, duration := servers[c.role], b.duration/5, b.duration/2
-			found, err := measure(ctx, b.clientCore, generatorChurn, churnLoad{
-				Address: to.address, Server: to.pid(), Assigned: c.role != roleFloor, Clients: churnClients,
-				Warm: warm, Duration: duration,
-			}, warm+duration)
-			if err != nil {
-				return nil, fmt.Errorf("clients that come and go, %s: %w", c.Server, err)
-			}
-			c.Samples = append(c.Samples, found)
-			b.progress("round %d/%d, clients that come and go, %s: %.0f/s", len(c.Samples), b.rounds, c.Server, found.Rate)
-		}
-	}
-	return cases, nil
-}
-
-// The rows of the table.
-const (
-	floorChurn = "floor: bare gobwas"
-	hostChurn  = "mesh-host, without plugins"
-)
-
-func (r *report) churnTable() string {
-	if len(r.Churn) == 0 {
-		return ""
-	}
-	rows := [][]string{{"clients at a time", "server", "lives/s", "p50", "p99", "server CPU/life", "generator busy", "to floor"}}
-	for _, c := range r.Churn {
-		rows = append(rows, []string{
-			fmt.Sprint(churnClients), c.Server,
-			thousands(medianOf(c.Samples, rate)),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P50 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P99 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.CPU })),
-			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, func(s sample) float64 { return s.Busy })),
-			fraction(ratioOf(c.Samples, r.Churn[0].Samples)),
-		})
-	}
-	return markdown(rows)
 }

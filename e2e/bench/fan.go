@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,11 @@ func (s fanShape) String() string {
 		name += ", on one core"
 	}
 	return name
+}
+
+// slug begins the names of files about a shape.
+func (s fanShape) slug() string {
+	return strings.NewReplacer(" × ", "x", ", ", "-", "/", "-per-", " ", "-").Replace(s.String()) + "-"
 }
 
 // maxInFlight is more messages than a paced load ever has on their way.
@@ -76,14 +82,14 @@ type fanCase struct {
 // fans measures all fan-outs, shape by shape, so that servers begin each of
 // them fresh.
 func (b *bench) fans(ctx context.Context) (all []*fanCase, err error) {
-	for i, s := range fanShapes {
+	for _, s := range fanShapes {
 		var group []*fanCase
 		for _, c := range fanContenders {
 			if c.in(s) {
 				group = append(group, &fanCase{Contender: c.name, Shape: s, contender: c})
 			}
 		}
-		if err := b.fanGroup(ctx, fmt.Sprintf("fan%d-", i), group); err != nil {
+		if err := b.fanGroup(ctx, s.slug(), group); err != nil {
 			return nil, err
 		}
 		all = append(all, group...)
@@ -153,11 +159,11 @@ func (r *report) fanTable() string {
 		rows = append(rows, []string{
 			c.Shape.String(), c.Contender,
 			thousands(medianOf(c.Samples, rate)),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P50 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P99 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P999 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.CPU })),
-			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, func(s sample) float64 { return s.Busy })),
+			short(medianOf(c.Samples, p50)),
+			short(medianOf(c.Samples, p99)),
+			short(medianOf(c.Samples, p999)),
+			short(medianOf(c.Samples, serverCPU)),
+			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, busy)),
 			fraction(toFloor),
 		})
 	}

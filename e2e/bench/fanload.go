@@ -2,11 +2,7 @@
 
 package main
 
-import (
-	"encoding/json"
-	"io"
-	"time"
-)
+import "time"
 
 // fanLoad is one measurement of a fan-out, as the generator's process is told
 // it.
@@ -35,29 +31,10 @@ func (l fanLoad) run() (s sample, err error) {
 	if _, err := a.run(l.Warm); err != nil {
 		return s, err
 	}
-	served, own := cpuTime(l.Server), ownTime()
+	m := startMeter(l.Server)
 	took, err := a.run(l.Duration)
 	if err != nil {
 		return s, err
 	}
-	served, own = cpuTime(l.Server)-served, ownTime()-own
-	return sample{
-		Rate: float64(a.delivered) / took.Seconds(),
-		P50:  a.latencies.quantile(0.5), P99: a.latencies.quantile(0.99), P999: a.latencies.quantile(0.999),
-		CPU:  served / time.Duration(max(a.delivered, 1)),
-		Busy: own.Seconds() / took.Seconds(),
-	}, nil
-}
-
-// serveFan is the generator's process: it reads a load and writes the sample.
-func serveFan(in io.Reader, out io.Writer) error {
-	var l fanLoad
-	if err := json.NewDecoder(in).Decode(&l); err != nil {
-		return err
-	}
-	s, err := l.run()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(s)
+	return m.sample(a.delivered, took, &a.latencies), nil
 }

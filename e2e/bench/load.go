@@ -25,7 +25,7 @@ type load struct {
 
 // sample is what one measurement finds.
 type sample struct {
-	// Rate is in echoes, or deliveries, a second; the latencies include the generator's own
+	// Rate is in echoes, deliveries or lives a second; the latencies include the generator's own
 	// queue. All durations are in nanoseconds.
 	Rate float64       `json:"rate"`
 	P50  time.Duration `json:"p50"`
@@ -58,18 +58,33 @@ func (l load) run() (s sample, err error) {
 	if _, err := f.run(l.Warm); err != nil {
 		return s, err
 	}
-	served, own := cpuTime(l.Server), ownTime()
+	m := startMeter(l.Server)
 	took, err := f.run(l.Duration)
 	if err != nil {
 		return s, err
 	}
-	served, own = cpuTime(l.Server)-served, ownTime()-own
+	return m.sample(f.answered, took, &f.latencies), nil
+}
+
+// meter knows the CPU times at the start of a measurement: of the server, and
+// of this process.
+type meter struct {
+	server      int
+	served, own time.Duration
+}
+
+func startMeter(server int) meter {
+	return meter{server: server, served: cpuTime(server), own: ownTime()}
+}
+
+// sample ends a measurement in which so much was done.
+func (m meter) sample(done int, took time.Duration, latencies *histogram) sample {
 	return sample{
-		Rate: float64(f.answered) / took.Seconds(),
-		P50:  f.latencies.quantile(0.5), P99: f.latencies.quantile(0.99), P999: f.latencies.quantile(0.999),
-		CPU:  served / time.Duration(max(f.answered, 1)),
-		Busy: own.Seconds() / took.Seconds(),
-	}, nil
+		Rate: float64(done) / took.Seconds(),
+		P50:  latencies.quantile(0.5), P99: latencies.quantile(0.99), P999: latencies.quantile(0.999),
+		CPU:  (cpuTime(m.server) - m.served) / time.Duration(max(done, 1)),
+		Busy: (ownTime() - m.own).Seconds() / took.Seconds(),
+	}
 }
 
 // ownTime is the CPU time of this process.
@@ -81,9 +96,9 @@ func ownTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// serveLoad is the generator's process: it reads a load and writes the sample.
-func serveLoad(in io.Reader, out io.Writer) error {
-	var l load
+// generate is a generator's process: it reads a load and writes the sample.
+func generate[L interface{ run() (sample, error) }](in io.Reader, out io.Writer) error {
+	var l L
 	if err := json.NewDecoder(in).Decode(&l); err != nil {
 		return err
 	}

@@ -70,11 +70,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if len(args) > 0 {
 		switch args[0] {
 		case generatorEcho:
-			return serveLoad(in, out)
+			return generate[load](in, out)
 		case generatorFan:
-			return serveFan(in, out)
+			return generate[fanLoad](in, out)
 		case generatorChurn:
-			return serveChurn(in, out)
+			return generate[churnLoad](in, out)
 		case "serve":
 			return serve(args[1:], in, out, errs)
 		}
@@ -103,15 +103,15 @@ func parse(args []string, errs io.Writer) (*bench, error) {
 	b := new(bench)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: two minutes, and a first impression")
+	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: four minutes, and a first impression")
 	only := flags.String("only", strings.Join(allCases, ","), "what to measure, comma separated; spin needs echo")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each case is measured; the table has medians")
-	flags.DurationVar(&b.duration, "duration", 5*time.Second, "of one echo measurement; a fifth more to warm up")
+	flags.DurationVar(&b.duration, "duration", 5*time.Second, "of one echo measurement, half of it of a fan-out; a fifth more to warm up")
 	flags.DurationVar(&b.settle, "settle", 150*time.Second, "how long connections idle before memory is read; an idle Go process collects its garbage every 2 min")
 	flags.IntVar(&b.connections, "connections", 10_000, "in the memory case; client and server need a file descriptor for each")
 	flags.BoolVar(&b.json, "json", false, "print everything that was measured as JSON instead of tables")
 	flags.StringVar(&b.build, "build", "build", "folder of the built host, plugins and benchmarks")
-	flags.StringVar(&b.profile, "profile", "", "folder to write CPU profiles of the echo servers to")
+	flags.StringVar(&b.profile, "profile", "", "folder to write CPU profiles of the servers to")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

@@ -63,6 +63,9 @@ type machine struct {
 	Memory    int64  `json:"memory"` // bytes
 	Kernel    string `json:"kernel"`
 	Go        string `json:"go"`
+	// Congestion is the control of congestion that servers get by default. One
+	// that paces its senders, as bbr does, costs them processor time.
+	Congestion string `json:"congestion"`
 	// Load is how many threads wanted a core in the minute before.
 	Load float64 `json:"load"`
 }
@@ -78,6 +81,9 @@ func thisMachine() machine {
 		_, _ = fmt.Sscan(string(load), &m.Load)
 	}
 	m.Processor = processor()
+	if control, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		m.Congestion = strings.TrimSpace(string(control))
+	}
 	return m
 }
 

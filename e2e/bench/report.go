@@ -46,7 +46,14 @@ func medianOf[N int64 | float64 | time.Duration](samples []sample, of func(sampl
 	return median(values)
 }
 
-func rate(s sample) float64 { return s.Rate }
+// What a sample says, for medianOf.
+
+func rate(s sample) float64            { return s.Rate }
+func busy(s sample) float64            { return s.Busy }
+func p50(s sample) time.Duration       { return s.P50 }
+func p99(s sample) time.Duration       { return s.P99 }
+func p999(s sample) time.Duration      { return s.P999 }
+func serverCPU(s sample) time.Duration { return s.CPU }
 
 // find returns the case of a contender in a shape, nil where there is none.
 func (r *report) find(name string, s shape) *echoCase {
@@ -80,8 +87,8 @@ func ratioOf(a, b []sample) float64 {
 // table returns the report as text, in Markdown's tables.
 func (r *report) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d cores, %.0f GiB, %s, %s; %s UTC.\n", r.Machine.Processor, r.Machine.Cores,
-		float64(r.Machine.Memory)/(1<<30), r.Machine.Kernel, r.Machine.Go, r.Date.Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, "%s, %d cores, %.0f GiB, %s with %s, %s; %s UTC.\n", r.Machine.Processor, r.Machine.Cores,
+		float64(r.Machine.Memory)/(1<<30), r.Machine.Kernel, r.Machine.Congestion, r.Machine.Go, r.Date.Format("2006-01-02 15:04"))
 	fmt.Fprintf(&b, "Medians of %d rounds, %s for each echo measurement. Load average before: %.2f; other processes kept %.2f cores busy meanwhile.\n",
 		r.Rounds, r.Duration, r.Machine.Load, r.Others)
 	for _, part := range []func() string{r.echoTable, r.fanTable, r.churnTable, r.memoryTable, r.subscribedTable, r.guestTable, r.aimTable} {
@@ -101,10 +108,10 @@ func (r *report) echoTable() string {
 		rows = append(rows, []string{
 			c.Shape.String(), c.Contender,
 			thousands(medianOf(c.Samples, rate)),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P50 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.P99 })),
-			short(medianOf(c.Samples, func(s sample) time.Duration { return s.CPU })),
-			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, func(s sample) float64 { return s.Busy })),
+			short(medianOf(c.Samples, p50)),
+			short(medianOf(c.Samples, p99)),
+			short(medianOf(c.Samples, serverCPU)),
+			fmt.Sprintf("%.0f%%", 100*medianOf(c.Samples, busy)),
 			fraction(r.ratio(c.Contender, nativeEcho, c.Shape)),
 			fraction(r.ratio(c.Contender, floorEcho, c.Shape)),
 		})

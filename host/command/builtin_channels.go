@@ -27,7 +27,7 @@ func (b *realtime) subscribeChannel(ctx context.Context, c *Call) error {
 	}
 	ends := b.engine.Ends(c.Session)
 	x := c.table.exposed.Channel(q.Channel)
-	if x == nil || c.ask(ctx, x.Guard, q.Channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionSubscribe}) != nil {
+	if x == nil || !c.allows(ctx, x.Guard, q.Channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionSubscribe}) {
 		c.Reply(refusedChannel)
 		return nil
 	}
@@ -155,7 +155,7 @@ func (b *realtime) getChannelHistory(ctx context.Context, c *Call) error {
 		return err
 	}
 	x := c.table.exposed.Channel(channel)
-	if x == nil || c.ask(ctx, x.Guard, channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionHistory}) != nil {
+	if x == nil || !c.allows(ctx, x.Guard, channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionHistory}) {
 		c.Reply(refusedChannel)
 		return nil
 	}

@@ -31,7 +31,7 @@ func (b *realtime) getRoomMetadata(ctx context.Context, c *Call) error {
 func (c *Call) mayReadRoom(ctx context.Context, room string) bool {
 	x := c.table.exposed.Room(room)
 	return x != nil && x.MetadataGuard != "" &&
-		c.ask(ctx, x.MetadataGuard, room, abi.Access{Topic: abi.TopicRoom, Action: abi.ActionMetadata}) == nil
+		c.allows(ctx, x.MetadataGuard, room, abi.Access{Topic: abi.TopicRoom, Action: abi.ActionMetadata})
 }
 
 func (b *realtime) getConnectionMetadata(ctx context.Context, c *Call) error {
@@ -58,7 +58,7 @@ func (b *realtime) getConnectionMetadata(ctx context.Context, c *Call) error {
 // of plugins. One that allows suffices.
 func (b *realtime) mayReadConnection(ctx context.Context, c *Call, id string) bool {
 	allows := func(guard string) bool {
-		return guard != "" && c.ask(ctx, guard, id, abi.Access{Topic: abi.TopicConnection, Action: abi.ActionMetadata}) == nil
+		return guard != "" && c.allows(ctx, guard, id, abi.Access{Topic: abi.TopicConnection, Action: abi.ActionMetadata})
 	}
 	return allows(b.options.MetadataGuard) || slices.ContainsFunc(c.table.MetadataGuards, allows)
 }

@@ -98,8 +98,7 @@ func (c *Call) tracked(ctx context.Context, room string) (x *exposure.Presence, 
 	if x == nil {
 		return nil, false
 	}
-	err := c.ask(ctx, x.Guard, room, abi.Access{Topic: abi.TopicPresence, Action: abi.ActionSubscribe})
-	return x, err == nil
+	return x, c.allows(ctx, x.Guard, room, abi.Access{Topic: abi.TopicPresence, Action: abi.ActionSubscribe})
 }
 
 // appendPresent adds a list of connections as the client's dialect has them:

@@ -27,3 +27,8 @@ func (c *Call) ask(ctx context.Context, guard, name string, a abi.Access) error 
 	}
 	return g.Ask(ctx, c, name, a)
 }
+
+// allows is ask where only the answer matters.
+func (c *Call) allows(ctx context.Context, guard, name string, a abi.Access) bool {
+	return c.ask(ctx, guard, name, a) == nil
+}

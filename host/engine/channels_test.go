@@ -141,7 +141,7 @@ func TestLargeRecoveriesArePaged(t *testing.T) {
 		e.publish(t, "kept:a", fmt.Sprintf(`"%0100d"`, i))
 		want = append(want, fmt.Sprintf(`"%0100d"`, i))
 	}
-	from := engine.Recovery(start.Position)
+	from := start.Position
 	old := e.connect(t, hub.Info{})
 	if got := e.subscribe(t, old, engine.Subscription{Channel: "kept:a", Recover: &from}); got.Recovered || got.Release == nil {
 		t.Errorf("an old client is told of %d pages", len(got.History))
@@ -177,7 +177,7 @@ func TestSubscribeJoinsPastAndPresent(t *testing.T) {
 	e.expose(kept(100_000))
 	const total = 5000
 	c := e.connect(t, modern)
-	from := engine.Recovery(e.subscribe(t, c, engine.Subscription{Channel: "kept:a"}).Position)
+	from := e.subscribe(t, c, engine.Subscription{Channel: "kept:a"}).Position
 	publishing, stop := context.WithCancel(ctx)
 	var publishers sync.WaitGroup
 	for range 2 {

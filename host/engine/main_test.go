@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -198,3 +199,6 @@ func (*observer) drain(t *testing.T, f fixture) {
 	}
 	t.Fatal("hooks still wait")
 }
+
+// pass lets time go by, in a bubble.
+func pass(d time.Duration) { <-time.After(d) }

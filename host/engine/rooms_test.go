@@ -139,7 +139,7 @@ func TestPresence(t *testing.T) {
 		if ok, _ := e.SetState(ctx, "seen:x", watcher.ID(), engine.State{Value: []byte(`1`)}); ok {
 			t.Error("a state was set for someone who is not present")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		a.end()
 		synctest.Wait()
 		at := func(ms int) string {
@@ -178,13 +178,13 @@ func TestPresenceLapsesAndReturns(t *testing.T) {
 		}
 		e.join(t, "seen:x", a)
 		for range 5 {
-			time.Sleep(1500 * time.Millisecond)
+			pass(1500 * time.Millisecond)
 			a.Alive()
 			if !present() {
 				t.Fatal("a client that shows signs of life is not present")
 			}
 		}
-		time.Sleep(2200 * time.Millisecond)
+		pass(2200 * time.Millisecond)
 		if present() {
 			t.Fatal("a silent client is present after its TTL")
 		}
@@ -196,7 +196,7 @@ func TestPresenceLapsesAndReturns(t *testing.T) {
 			if !present() {
 				t.Fatal("a client that came back is not present")
 			}
-			time.Sleep(2200 * time.Millisecond)
+			pass(2200 * time.Millisecond)
 			if present() {
 				t.Fatal("it does not lapse again")
 			}
@@ -316,11 +316,11 @@ func TestPresenceOutlivesARace(t *testing.T) {
 			clients = append(clients, c)
 
 		}
-		time.Sleep(1900 * time.Millisecond)
+		pass(1900 * time.Millisecond)
 		var back sync.WaitGroup
 		for i, c := range clients {
 			back.Go(func() {
-				time.Sleep(time.Duration(100+i) * time.Millisecond)
+				pass(time.Duration(100+i) * time.Millisecond)
 				if i%2 == 0 {
 					_, _ = e.Join(ctx, "seen:1", c.ID(), true)
 				}
@@ -328,7 +328,7 @@ func TestPresenceOutlivesARace(t *testing.T) {
 			})
 		}
 		back.Wait()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		for room := range 3 {
 			if s, err := e.Present(ctx, fmt.Sprint("seen:", room)); err != nil || len(s.Present) != len(clients) {
 				t.Errorf("%d of %d are present in %d (%v)", len(s.Present), len(clients), room, err)
