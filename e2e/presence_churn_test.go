@@ -5,7 +5,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -98,8 +97,11 @@ func (v *visitor) step() (err error) {
 
 func (v *visitor) join() error {
 	reply, err := v.link.ask("join-room", object("roomName", churnRoom), unexpected)
-	if err != nil || !strings.HasPrefix(string(reply), `{"success":true,`) || !strings.Contains(string(reply), v.link.id) {
-		return fmt.Errorf("join-room is answered %.100s, %v", reply, err)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(string(reply), `{"success":true,`) || !strings.Contains(string(reply), v.link.id) {
+		return fmt.Errorf("join-room is answered %.100s", reply)
 	}
 	if !v.in {
 		v.in = true
@@ -138,162 +140,19 @@ func (v *visitor) end() error {
 	return err
 }
 
-// watcher sees who is in the room: what its subscription began with, and what
-// was pushed since. It fails on a push that cannot be.
-type watcher struct {
-	*link
-	view    map[string]bool
-	changes []string // "join <id>" and "leave <id>", since it watches
+// churn is a room that many join and leave while some watch.
+type churn struct {
+	host     *host
+	seed     uint64
+	book     ledger
+	visitors []*visitor
+	watchers []*watcher // the first fullTime of them from the start
+
+	visiting, watching, finishing sync.WaitGroup
 }
 
-// watch connects a watcher of one of the kinds of clients.
-func (h *host) watch(kind int) (*watcher, error) {
-	l, err := h.link(hop{old: kind%3 > 0, within: 2 * churnTime})
-	if err != nil {
-		return nil, err
-	}
-	l.dialect = dialects[kind%3]
-	w := &watcher{link: l}
-	return w, w.subscribe()
-}
-
-// subscribe begins anew with what the reply says.
-func (w *watcher) subscribe() error {
-	reply, err := w.ask("subscribe-presence", object("roomName", churnRoom), w.take)
-	if err != nil {
-		return err
-	}
-	w.view, err = w.present(reply)
-	return err
-}
-
-// present reads a list of who is present.
-func (w *watcher) present(reply json.RawMessage) (map[string]bool, error) {
-	var r struct {
-		Success bool
-		Present []json.RawMessage
-	}
-	if err := json.Unmarshal(reply, &r); err != nil || !r.Success {
-		return nil, fmt.Errorf("the reply is %.300s, %v", reply, err)
-	}
-	set := make(map[string]bool)
-	for _, entry := range r.Present {
-		var id string
-		var described struct{ ID string }
-		if json.Unmarshal(entry, &id) != nil && json.Unmarshal(entry, &described) == nil {
-			id = described.ID
-		}
-		if id == "" || set[id] {
-			return nil, fmt.Errorf("%s is no entry, or there twice", entry)
-		}
-		set[id] = true
-	}
-	return set, nil
-}
-
-// take takes a push.
-func (w *watcher) take(f frame) error {
-	if f.Command != w.dialect+"presence-update" {
-		return unexpected(f)
-	}
-	var u struct{ Type, ConnectionID, RoomName string }
-	if err := json.Unmarshal(f.Payload, &u); err != nil || u.RoomName != churnRoom {
-		return fmt.Errorf("the push is %s, %v", f.Payload, err)
-	}
-	switch {
-	case w.view == nil:
-		return fmt.Errorf("a push without a subscription: %s", f.Payload)
-	case u.Type == "join" && !w.view[u.ConnectionID]:
-		w.view[u.ConnectionID] = true
-	case u.Type == "leave" && w.view[u.ConnectionID]:
-		delete(w.view, u.ConnectionID)
-	default:
-		return fmt.Errorf("of %d present, %s has its place already: %s", len(w.view), u.ConnectionID, f.Payload)
-	}
-	w.changes = append(w.changes, u.Type+" "+u.ConnectionID)
-	return nil
-}
-
-// follow takes so many changes.
-func (w *watcher) follow(n int) error {
-	for n += len(w.changes); len(w.changes) < n; {
-		f, err := w.frame()
-		if err == nil {
-			err = w.take(f)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// finish reads to the reply of the request that asks who is present, which
-// nobody changes any more: the view must be the same.
-func (w *watcher) finish() error {
-	for {
-		f, err := w.frame()
-		switch {
-		case err != nil:
-			return err
-		case f.ID == nil:
-			if err := w.take(f); err != nil {
-				return err
-			}
-			continue
-		}
-		now, err := w.present(f.Payload)
-		if err == nil && !maps.Equal(now, w.view) {
-			err = fmt.Errorf("the server sees %d, the watcher %d others", len(now), len(w.view))
-		}
-		return err
-	}
-}
-
-// comeAndGo watches for short times until the end, and then to stay.
-func (h *host) comeAndGo(random *rand.Rand, end time.Time) (w *watcher, err error) {
-	for time.Now().Before(end) {
-		if w == nil {
-			if w, err = h.watch(random.IntN(3)); err != nil {
-				return nil, err
-			}
-		}
-		if err := w.follow(random.IntN(300)); err != nil {
-			return nil, err
-		}
-		switch random.IntN(3) {
-		case 0:
-			_ = w.conn.Close()
-			w = nil
-		case 1:
-			err = w.subscribe() // anew, while pushes come
-		case 2:
-			err = w.pauseWatching()
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if w != nil {
-		return w, nil
-	}
-	return h.watch(random.IntN(3))
-}
-
-// pauseWatching unsubscribes; nothing comes after the reply.
-func (w *watcher) pauseWatching() error {
-	reply, err := w.ask("unsubscribe-presence", object("roomName", churnRoom), w.take)
-	if err == nil && string(reply) != "true" {
-		err = fmt.Errorf("unsubscribe-presence is answered %s", reply)
-	}
-	w.view = nil
-	if err == nil {
-		_, err = w.ask("noop", "{}", w.take)
-	}
-	if err == nil {
-		err = w.subscribe()
-	}
-	return err
+func (x *churn) dice(stream int) *rand.Rand {
+	return rand.New(rand.NewPCG(x.seed, uint64(stream))) //nolint:gosec // it is to be repeatable
 }
 
 // Whoever watches a room sees every change once, while a thousand join and
@@ -301,83 +160,95 @@ func (w *watcher) pauseWatching() error {
 func TestPresenceChurn(t *testing.T) {
 	t.Parallel()
 	h := start(t, setup{config: "[[presence]]\npattern = \"" + churnRoom + "\"\n[liveness]\nping_interval = 0\nlatency_interval = 0\n"})
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	dice := func(stream int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(stream))) } //nolint:gosec // it is to be repeatable
-
-	var watching, finishing, visiting sync.WaitGroup
-	watchers := make([]*watcher, fullTime+partTime)
-	finish := func(i int) {
-		if err := watchers[i].finish(); err != nil {
-			t.Errorf("watcher %d: %v", i, err)
-		}
-	}
-	for i := range fullTime {
-		w, err := h.watch(i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		watchers[i] = w
-		finishing.Go(func() { finish(i) })
-	}
-	end := time.Now().Add(churnTime - 3*time.Second) // changes go on for a while
-	for i := fullTime; i < len(watchers); i++ {
-		watching.Go(func() {
-			w, err := h.comeAndGo(dice(-i), end)
-			if err != nil {
-				t.Errorf("watcher %d: %v", i, err)
-				return
-			}
-			watchers[i] = w
-			finishing.Go(func() { finish(i) })
-		})
-	}
-	all, book, stop := make([]*visitor, visitors), &ledger{stays: make(map[string]stay)}, make(chan struct{})
-	for i := range all {
-		all[i] = &visitor{host: h, ledger: book, random: dice(i)}
-		visiting.Go(func() {
-			if err := all[i].visit(stop); err != nil {
-				t.Errorf("visitor %d: %v", i, err)
-			}
-		})
-	}
+	x := &churn{host: h, seed: rand.Uint64(), book: ledger{stays: make(map[string]stay)}}
+	t.Logf("seed %d", x.seed)
+	defer x.close()
+	x.startWatchers(t, time.Now().Add(churnTime-3*time.Second)) // changes go on for a while
+	stop := make(chan struct{})
+	x.startVisitors(t, stop)
 	rest(churnTime)
-	watching.Wait()
+	x.watching.Wait()
 	close(stop)
-	visiting.Wait()
-	defer func() {
-		for _, v := range all {
-			if v.link != nil {
-				_ = v.link.conn.Close()
-			}
-		}
-		for _, w := range watchers {
-			if w != nil {
-				_ = w.conn.Close()
-			}
-		}
-		finishing.Wait()
-	}()
+	x.visiting.Wait()
 	if t.Failed() {
 		return
 	}
-	h.settled(t, all)
-	for _, w := range watchers {
+	x.settle(t)
+	for _, w := range x.watchers {
 		if _, err := w.tell("get-presence-state", object("roomName", churnRoom)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	finishing.Wait()
+	x.finishing.Wait()
 	if !t.Failed() {
-		book.compare(t, watchers[:fullTime])
+		x.book.compare(t, x.watchers[:fullTime])
 	}
 }
 
-// settled waits until the server sees those who have stayed, and no others.
-func (h *host) settled(t *testing.T, all []*visitor) {
+// startWatchers has some watch all the time, and others come and go until end.
+func (x *churn) startWatchers(t *testing.T, end time.Time) {
+	t.Helper()
+	x.watchers = make([]*watcher, fullTime+partTime)
+	stay := func(i int, w *watcher) {
+		x.watchers[i] = w
+		x.finishing.Go(func() {
+			if err := w.finish(); err != nil {
+				t.Errorf("watcher %d: %v", i, err)
+			}
+		})
+	}
+	for i := range fullTime {
+		w, err := x.host.watch(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stay(i, w)
+	}
+	for i := fullTime; i < len(x.watchers); i++ {
+		x.watching.Go(func() {
+			w, err := x.host.comeAndGo(x.dice(-i), end)
+			if err != nil {
+				t.Errorf("watcher %d: %v", i, err)
+				return
+			}
+			stay(i, w)
+		})
+	}
+}
+
+func (x *churn) startVisitors(t *testing.T, stop <-chan struct{}) {
+	t.Helper()
+	for i := range visitors {
+		v := &visitor{host: x.host, ledger: &x.book, random: x.dice(i)}
+		x.visitors = append(x.visitors, v)
+		x.visiting.Go(func() {
+			if err := v.visit(stop); err != nil {
+				t.Errorf("visitor %d: %v", i, err)
+			}
+		})
+	}
+}
+
+// close ends all connections, and what reads from them.
+func (x *churn) close() {
+	for _, v := range x.visitors {
+		if v.link != nil {
+			_ = v.link.conn.Close()
+		}
+	}
+	for _, w := range x.watchers {
+		if w != nil {
+			_ = w.conn.Close()
+		}
+	}
+	x.finishing.Wait()
+}
+
+// settle waits until the server sees those who have stayed, and no others.
+func (x *churn) settle(t *testing.T) {
 	t.Helper()
 	var in []string
-	for _, v := range all {
+	for _, v := range x.visitors {
 		if v.in {
 			in = append(in, v.link.id)
 		}
@@ -385,7 +256,7 @@ func (h *host) settled(t *testing.T, all []*visitor) {
 	slices.Sort(in)
 	var now struct{ Present []string }
 	if !polled(patience, func() bool {
-		if err := json.Unmarshal([]byte(h.op(t, "presence.list", object("roomName", churnRoom))), &now); err != nil {
+		if err := json.Unmarshal([]byte(x.host.op(t, "presence.list", object("roomName", churnRoom))), &now); err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(now.Present)

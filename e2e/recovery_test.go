@@ -105,8 +105,8 @@ func (f *follower) begin(reply json.RawMessage) (more bool, err error) {
 			Message string
 		}
 	}
-	if err := json.Unmarshal(reply, &r); err != nil || !r.Success {
-		return false, fmt.Errorf("the reply is %.300s, %v", reply, err)
+	if json.Unmarshal(reply, &r) != nil || !r.Success {
+		return false, fmt.Errorf("the reply is %.300s", reply)
 	}
 	if f.last.Epoch == "" { // the first subscription
 		f.last = position{r.Epoch, r.Offset}
@@ -161,8 +161,8 @@ func (f *follower) take(push frame) error {
 		Channel, Message, Epoch string
 		Offset                  int64
 	}
-	if err := json.Unmarshal(push.Payload, &m); err != nil || m.Channel != f.channel || m.Epoch != f.last.Epoch {
-		return fmt.Errorf("the push is %.300s, %v", push.Payload, err)
+	if json.Unmarshal(push.Payload, &m) != nil || m.Channel != f.channel || m.Epoch != f.last.Epoch {
+		return fmt.Errorf("the push is %.300s", push.Payload)
 	}
 	f.pushed++
 	return f.next(m.Offset, m.Message)

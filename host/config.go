@@ -171,9 +171,11 @@ type LimitsConfig struct {
 	// 1 KiB to 1 TiB; beyond it whole channels are forgotten, the longest
 	// unused first. Default 256 MiB.
 	HistorySize Size `toml:"history_size"`
-	// Hooks bounds the events, of joins, leaves and disconnects, that wait for
-	// the plugins' hooks on this node, 1 to 16777216; further ones are dropped
-	// and counted. Default 65536.
+	// Hooks bounds the joins and leaves of this node that wait for the plugins'
+	// hooks, 1 to 16777216; a command or operation that would bring one more
+	// waits for a second and then fails with ERATELIMIT, as does one of a
+	// connection with 64 of its own waiting. What follows from a disconnection
+	// is always taken. Default 65536.
 	Hooks int `toml:"hooks"`
 }
 
