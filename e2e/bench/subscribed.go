@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // subscribedCase is what subscriptions cost the real binary, in bytes of
@@ -65,7 +66,7 @@ func (b *bench) subscribedTo(ctx context.Context, c *subscribedCase, channel fun
 		return 0, err
 	}
 	defer f.close()
-	if err := errors.Join(f.add(c.Connections, "echo", 1, false), f.once(), f.hold(b.settle)); err != nil {
+	if err := errors.Join(f.add(c.Connections, "echo", 1, false), f.once(), f.hold(time.Second)); err != nil {
 		return 0, err
 	}
 	before, err := resident(s.pid())
