@@ -16,6 +16,7 @@ import (
 func (e *Engine) Define(t operation.Table) {
 	e.defineKV(t)
 	e.defineConnections(t)
+	e.defineUsers(t)
 	e.defineAddressing(t)
 	e.defineRooms(t)
 	e.defineRoomMetadata(t)

@@ -44,6 +44,9 @@ func (e *Engine) defineConnections(t operation.Table) {
 		a.Metadata = append(a.Metadata, ']')
 		return a, err
 	})
+}
+
+func (e *Engine) defineUsers(t operation.Table) {
 	operation.Define(t, abi.OpUsersList, func(ctx context.Context, _ operation.Caller, q *abi.UsersListRequest) (a abi.UsersListResponse, err error) {
 		a.Users, a.Cursor, err = e.Users(ctx, Paging{q.Cursor, q.Limit})
 		return a, err
