@@ -110,7 +110,9 @@ func (s *Server) Metrics() Metrics {
 // Serve accepts connections until the listener is closed, by Shutdown or by
 // its owner, and returns nil then.
 func (s *Server) Serve(l net.Listener) error {
-	s.work.Go(s.plain.serve)
+	if !s.servePlain() {
+		return nil
+	}
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -125,6 +127,16 @@ func (s *Server) Serve(l net.Listener) error {
 			return err
 		}
 	}
+}
+
+// servePlain starts to serve plain HTTP, unless the server is draining already.
+func (s *Server) servePlain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.draining {
+		s.work.Go(s.plain.serve)
+	}
+	return !s.draining
 }
 
 // acceptPause is how long accepting rests when the process is out of file
