@@ -16,8 +16,8 @@ import (
 // resident memory each; what the kernel keeps for a socket is not in it.
 type memoryCase struct {
 	Connections int `json:"connections"`
-	// Base is the host's memory before, with the plugin loaded and called
-	// once.
+	// Base is the host's memory before, with the plugin loaded and used by a
+	// crowd that has left.
 	Base int64 `json:"base"`
 	// Connected is per connection right after the last handshake, Idle after a
 	// time of nothing but liveness, Echoed when each has echoed once and
@@ -65,7 +65,7 @@ func (b *bench) startBinary(ctx context.Context, args ...string) (*server, error
 
 // fill goes through the stages of a memoryCase.
 func (b *bench) fill(m *memoryCase, f *fleet, pid int) (err error) {
-	if err := errors.Join(f.add(1, "echo", 1, false), f.once(), f.hold(time.Second)); err != nil {
+	if err := errors.Join(crowd(f.address.String()), f.add(1, "echo", 1, false), f.once(), f.hold(time.Second)); err != nil {
 		return err
 	}
 	if m.Base, err = resident(pid); err != nil {
@@ -95,5 +95,18 @@ func (b *bench) fill(m *memoryCase, f *fleet, pid int) (err error) {
 	m.Echoed, err = each("echoed once")
 	return err
 }
+
+// crowd has many clients connect, echo and go: the hooks and commands of as many
+// as come at a time have made the instances of the plugin that they need.
+func crowd(address string) error {
+	f, err := newFleet(address)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return errors.Join(f.add(crowdClients, "echo", 1, false), f.once())
+}
+
+const crowdClients = 500
 
 func kib(bytes int64) float64 { return float64(bytes) / 1024 }

@@ -36,12 +36,12 @@ func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, policy h
 // begins it is written: those that the reply does not contain.
 func (e *Engine) release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
 	return func() {
-		hold := sub.Answered()
+		hold := sub.Answered(contained)
 		if s.Subprotocol() == protocol.SubprotocolV1 {
-			sub.ReleaseHold(hold, contained)
+			sub.ReleaseHold(hold)
 			return
 		}
-		e.courtesy(func() { sub.ReleaseHold(hold, contained) })
+		e.courtesy(func() { sub.ReleaseHold(hold) })
 	}
 }
 

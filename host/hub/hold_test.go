@@ -154,54 +154,64 @@ func TestHammerHoldAndRelease(t *testing.T) {
 }
 
 // A subscription that begins anew is held until its own release: one that was
-// meant for the hold before changes nothing.
+// meant for the hold before changes nothing. What the hold before kept back for
+// courtesy alone goes ahead of the second reply.
 func TestAnOvertakenReleaseDoesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(quiet)
 		s, wire := connect(t, h)
+		publish := func(offset int64) {
+			h.Publish(news, hub.Delivery{Push: protocol.NewPush(fmt.Sprint(offset), nil), Position: at("e", offset)})
+		}
 		sub, _ := h.Subscribe(s, news, hub.Disconnect)
-		first := sub.Answered()
+		publish(1)
+		first := sub.Answered(at("e", 1))
+		publish(2)
+		publish(3)
 		h.Subscribe(s, news, hub.Disconnect)
-		h.Publish(news, hub.Delivery{Push: protocol.NewPush("news", nil)})
-		sub.ReleaseHold(first, hub.Position{})
+		publish(4)
+		sub.ReleaseHold(first)
 		synctest.Wait()
-		if got := wire.Texts(); got != nil {
+		if got := wire.Texts(); !slices.Equal(got, texts(2, 3)) {
 			t.Errorf("%q was pushed before the second reply", got)
 		}
-		sub.ReleaseHold(sub.Answered(), hub.Position{})
+		sub.ReleaseHold(sub.Answered(at("e", 4)))
+		publish(5)
 		synctest.Wait()
-		if got := wire.Texts(); len(got) != 1 {
-			t.Errorf("pushed %q", got)
+		if got := wire.Texts(); !slices.Equal(got, texts(5)) {
+			t.Errorf("pushed %q after it", got)
 		}
 	})
 }
 
 // A client hears of the end of a subscription after it has heard of the
-// beginning.
+// beginning, and of what was pushed before the end.
 func TestAFarewellFollowsTheReply(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(quiet)
 		s, wire := connect(t, h)
+		bye := protocol.NewPush("9", nil)
 		sub, _ := h.Subscribe(s, news, hub.Disconnect)
-		if !h.EndSubscription(s, news, protocol.NewPush("bye", nil)) {
+		if !h.EndSubscription(s, news, bye) {
 			t.Error("there was no subscription")
 		}
 		synctest.Wait()
 		if got := wire.Texts(); got != nil {
 			t.Errorf("%q came before the reply", got)
 		}
-		sub.ReleaseHold(sub.Answered(), hub.Position{})
+		sub.ReleaseHold(sub.Answered(hub.Position{}))
 		synctest.Wait()
-		if got := wire.Texts(); len(got) != 1 {
+		if got := wire.Texts(); !slices.Equal(got, texts(9)) {
 			t.Errorf("pushed %q", got)
 		}
 		sub, _ = h.Subscribe(s, news, hub.Disconnect)
-		sub.Answered()
-		h.EndSubscription(s, news, protocol.NewPush("bye", nil))
+		sub.Answered(hub.Position{})
+		h.Publish(news, hub.Delivery{Push: protocol.NewPush("1", nil)})
+		h.EndSubscription(s, news, bye)
 		synctest.Wait()
-		if got := wire.Texts(); len(got) != 1 {
+		if got := wire.Texts(); !slices.Equal(got, texts(1, 9)) {
 			t.Errorf("pushed %q during the courtesy", got)
 		}
 	})

@@ -15,6 +15,8 @@ type Subscription struct {
 	held     bool
 	answered bool   // what began the hold is in the outbox
 	hold     uint32 // counts the holds
+	// contained is what the answer has told the client.
+	contained Position
 	backlog  *backlog
 	// farewell is what the client is told of the subscription's end once what
 	// began it is in the outbox.
@@ -36,6 +38,7 @@ func (sub *Subscription) Hold() {
 
 // beginHold is Hold; the outbox is locked, here and below.
 func (sub *Subscription) beginHold() {
+	sub.endCourtesy()
 	if sub.backlog != nil && !sub.held {
 		sub.session.outbox.noLongerWaits(sub)
 	}
@@ -43,14 +46,22 @@ func (sub *Subscription) beginHold() {
 	sub.hold++
 }
 
+// endCourtesy releases what waits for no more than a courtesy: its time is over
+// when the subscription begins anew or ends.
+func (sub *Subscription) endCourtesy() {
+	if sub.held && sub.answered {
+		sub.release(sub.contained)
+	}
+}
+
 // Answered takes note that what began the hold, such as a reply, is in the
-// outbox, and returns the hold's number for ReleaseHold. A farewell that had to
-// wait for it is pushed.
-func (sub *Subscription) Answered() (hold uint32) {
+// outbox, and of what it contained, and returns the hold's number for
+// ReleaseHold. A farewell that had to wait for it is pushed.
+func (sub *Subscription) Answered(contained Position) (hold uint32) {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	sub.answered = true
+	sub.answered, sub.contained = true, contained
 	if p := sub.farewell; p != nil {
 		sub.farewell = nil
 		sub.session.sendLocked(p)
@@ -58,13 +69,14 @@ func (sub *Subscription) Answered() (hold uint32) {
 	return sub.hold
 }
 
-// ReleaseHold is Release, unless a newer hold than that one has begun.
-func (sub *Subscription) ReleaseHold(hold uint32, after Position) {
+// ReleaseHold is Release after what was contained in the answer, unless a newer
+// hold than that one has begun.
+func (sub *Subscription) ReleaseHold(hold uint32) {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if sub.hold == hold {
-		sub.release(after)
+		sub.release(sub.contained)
 	}
 }
 
@@ -123,7 +135,8 @@ func (sub *Subscription) end(farewell *protocol.Push) {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if farewell != nil && sub.held && !sub.answered {
+	sub.endCourtesy()
+	if farewell != nil && sub.held {
 		sub.farewell = farewell
 	} else if farewell != nil {
 		sub.session.sendLocked(farewell)
