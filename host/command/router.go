@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mesh-host/mesh-host/host/engine"
@@ -24,6 +25,9 @@ type Router struct {
 	exposed  exposure.Set
 	hooks    chan struct{} // holds a value for each that runs
 	log      *slog.Logger
+
+	warning sync.Mutex
+	warned  map[string]bool // guards that are known to be missing
 }
 
 var (
@@ -58,7 +62,26 @@ func (r *Router) Require(plugins []string) {
 func (r *Router) Swap(t *Table) {
 	t.missing = t.Missing(r.required)
 	t.exposed = exposure.NewIndex(r.exposed.With(t.Exposures))
+	r.warn(t)
 	r.table.Swap(t).Release()
+}
+
+// warn names the guards that refuse everyone because they are not loaded, each
+// once until it is: a typing mistake looks like a refusal otherwise.
+func (r *Router) warn(t *Table) {
+	r.warning.Lock()
+	defer r.warning.Unlock()
+	missing := make(map[string]bool)
+	for _, guard := range t.exposed.Guards() {
+		if t.Guards[guard] != nil {
+			continue
+		}
+		missing[guard] = true
+		if !r.warned[guard] {
+			r.log.Warn("a guard is not loaded and refuses everyone", "guard", guard)
+		}
+	}
+	r.warned = missing
 }
 
 // Expose sets what the operator exposes, ahead of what plugins do. It must be

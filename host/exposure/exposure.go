@@ -5,6 +5,7 @@
 package exposure
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/hub"
@@ -74,6 +75,22 @@ func (s Set) With(more Set) Set {
 		Presence: append(s.Presence[:len(s.Presence):len(s.Presence)], more.Presence...),
 		Rooms:    append(s.Rooms[:len(s.Rooms):len(s.Rooms)], more.Rooms...),
 	}
+}
+
+// Guards returns the guards that the set names, sorted, each once.
+func (s Set) Guards() []string {
+	var all []string
+	for _, c := range s.Channels {
+		all = append(all, c.Guard, c.PublishGuard)
+	}
+	for _, p := range s.Presence {
+		all = append(all, p.Guard)
+	}
+	for _, r := range s.Rooms {
+		all = append(all, r.Guard, r.MetadataGuard)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(guard string) bool { return guard == "" })
 }
 
 // Index answers which exposure of a Set a name falls under: the first that

@@ -17,7 +17,7 @@ type Subscription struct {
 	hold     uint32 // counts the holds
 	// contained is what the answer has told the client.
 	contained Position
-	backlog  *backlog
+	backlog   *backlog
 	// farewell is what the client is told of the subscription's end once what
 	// began it is in the outbox.
 	farewell *protocol.Push

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,8 +129,12 @@ type unreadable struct{ error }
 // Unwrap returns the failure.
 func (u *unreadable) Unwrap() error { return u.error }
 
-// openFolder makes the folder where it is missing.
-func openFolder(dir string) error {
+// openFolder makes the folder where it is missing, which it logs: its name may
+// be a mistake.
+func openFolder(dir string, log *slog.Logger) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		log.Warn("the folder of plugins is missing and is made", "dir", dir)
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil { // as the umask says, like any tool that makes folders
 		return fmt.Errorf("plugin: open folder: %w", err)
 	}

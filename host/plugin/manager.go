@@ -94,7 +94,7 @@ func New(o Options) (*Manager, error) {
 	if m.reread = o.Reread; m.reread == nil {
 		m.reread = func(name string) (Settings, error) { return m.settings(name), nil }
 	}
-	if err := openFolder(m.dir); err != nil {
+	if err := openFolder(m.dir, m.log); err != nil {
 		return nil, err
 	}
 	m.defineOperations(o.Operations)
