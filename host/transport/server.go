@@ -205,6 +205,7 @@ func (s *Server) start(c *connection, first []byte) bool {
 	go func() {
 		_ = c.session.Uncork(first)
 		s.router.Connected(s.base, c.session)
+		c.grown = true // by a hook, maybe: see renew
 		c.read()
 	}()
 	return true
