@@ -168,6 +168,12 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 		c.Reply(refusedPresence)
 		return nil
 	}
+	member := false
+	if c.Session.Dialect() == protocol.DialectRT {
+		if member, err = b.engine.IsMember(ctx, room, c.Session.ID()); err != nil {
+			return err
+		}
+	}
 	watched, err := b.engine.Watch(ctx, c.Session, x, room)
 	if err != nil {
 		return err
@@ -176,12 +182,6 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 		b.engine.Unwatch(ctx, c.Session, room)
 		c.Reply(refusedPresence)
 		return nil
-	}
-	member := false
-	if c.Session.Dialect() == protocol.DialectRT {
-		if member, err = b.engine.IsMember(ctx, room, c.Session.ID()); err != nil {
-			return err
-		}
 	}
 	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), watched.Present, member)
 	reply = engine.AppendStates(append(reply, `,"states":`...), watched.Snapshot, b.engine.ReplySize())
