@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
@@ -65,9 +66,6 @@ type RoomConfig struct {
 	// MetadataGuard may let those read the room's metadata that are no members.
 	MetadataGuard string `toml:"metadata_guard"`
 }
-
-// maxTTL bounds what is kept for a time, ten years.
-const maxTTL = 10 * 365 * 24 * time.Hour
 
 func (p *problems) exposures(c *Config) {
 	seen := patterns{}
@@ -148,7 +146,7 @@ func (p *problems) ttl(key string, ttl time.Duration) {
 	case ttl == 0:
 	case ttl < exposure.MinTTL:
 		p.add(key, "%s is too short: at least %s, or 0", ttl, exposure.MinTTL)
-	case ttl > maxTTL:
+	case ttl > engine.MaxTTL:
 		p.add(key, "%s is too long: at most 87600h", ttl)
 	}
 }

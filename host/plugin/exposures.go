@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -108,6 +109,8 @@ func (x *exposing) duration(where, field, text string, otherwise time.Duration) 
 		return otherwise
 	case d < exposure.MinTTL:
 		x.fail(where, "%s is %s, less than %s", field, d, exposure.MinTTL)
+	case d > engine.MaxTTL:
+		x.fail(where, "%s is %s, more than %s", field, d, engine.MaxTTL)
 	}
 	return d
 }
