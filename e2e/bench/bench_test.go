@@ -148,7 +148,7 @@ func TestFleetOnce(t *testing.T) {
 
 func startFloor(t *testing.T) *floor {
 	t.Helper()
-	f, err := newFloor()
+	f, err := newFloor(echo)
 	if err != nil {
 		t.Fatal(err)
 	}

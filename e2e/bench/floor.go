@@ -14,17 +14,18 @@ import (
 // host takes, too.
 const floorBuffer = 16 << 10
 
-// floor is the least that a WebSocket echo can cost in Go with a goroutine per
-// connection: no envelope, no session, no check but the frame's head. One read
-// takes all frames that have arrived, one write answers them all.
+// floor is the least that a WebSocket server can cost in Go with a goroutine per
+// connection: no envelope, no session, no check but the frame's head. With echo,
+// one read takes all frames that have arrived, one write answers them all.
 type floor struct {
 	listener net.Listener
 	work     sync.WaitGroup
+	handle   func(net.Conn) // what it does with a connection, until that ends
 }
 
-func newFloor() (*floor, error) {
+func newFloor(handle func(net.Conn)) (*floor, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	return &floor{listener: l}, err
+	return &floor{listener: l, handle: handle}, err
 }
 
 // serve runs until close; connections end when their clients end them.
@@ -40,7 +41,7 @@ func (f *floor) serve() error {
 		}
 		f.work.Go(func() {
 			if _, err := ws.Upgrade(conn); err == nil {
-				echo(conn)
+				f.handle(conn)
 			}
 			_ = conn.Close()
 		})

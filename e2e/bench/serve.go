@@ -86,7 +86,7 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelError}))
 	switch flags.Arg(0) {
 	case roleFloor:
-		return serveFloor(ctx, ready)
+		return serveFloor(ctx, echo, ready)
 	case roleFanFloor:
 		return serveFanFloor(ctx, ready)
 	case roleHost:
@@ -110,8 +110,8 @@ func startProfile(file string) (stop func(), err error) {
 	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
-func serveFloor(ctx context.Context, ready func(net.Addr)) error {
-	f, err := newFloor()
+func serveFloor(ctx context.Context, handle func(net.Conn), ready func(net.Addr)) error {
+	f, err := newFloor(handle)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,12 @@ const (
 // to exposure.MaxHistory. The zero Position says that the message was not
 // kept. It fails with EPAYLOAD or ETOOLARGE.
 func (e *Engine) Publish(ctx context.Context, channel string, message json.RawMessage, history int64) (backplane.Position, error) {
+	keep := keepOf(e.rules.Channel(channel))
+	keep.Count = int(max(int64(keep.Count), min(history, exposure.MaxHistory)))
+	return e.publish(ctx, channel, message, keep)
+}
+
+func (e *Engine) publish(ctx context.Context, channel string, message json.RawMessage, keep backplane.Keep) (backplane.Position, error) {
 	if err := checkName("channel", channel); err != nil {
 		return backplane.Position{}, err
 	}
@@ -34,8 +40,6 @@ func (e *Engine) Publish(ctx context.Context, channel string, message json.RawMe
 	if len(message) > e.limits.ReplySize {
 		return backplane.Position{}, tooLarge("message", len(message), e.limits.ReplySize, "limits.reply_size")
 	}
-	keep := keepOf(e.rules.Channel(channel))
-	keep.Count = int(max(int64(keep.Count), min(history, exposure.MaxHistory)))
 	position, err := e.node.Channels().Publish(ctx, channel, asString(message), keep)
 	e.hub.Relieve()
 	if err != nil {
@@ -65,9 +69,6 @@ func asString(message []byte) []byte {
 // Message delivers a message to this node's subscribers.
 func (r receiver) Message(channel string, m backplane.Message) {
 	t := hub.Topic{Kind: hub.ChannelTopic, Name: channel}
-	if r.engine.hub.Subscribers(t) == 0 {
-		return
-	}
 	payload := make([]byte, 0, len(channel)+len(m.Data)+96)
 	payload = protocol.AppendString(append(payload, `{"channel":`...), channel)
 	payload = append(append(payload, `,"message":`...), m.Data...)
@@ -126,7 +127,7 @@ func (e *Engine) Subscribe(ctx context.Context, s *hub.Session, x *exposure.Chan
 		e.unsubscribe(ctx, s, t)
 		return begun, err
 	}
-	begun.Release = e.release(s, sub, hub.Position(begun.Position))
+	begun.Release = release(s, sub, hub.Position(begun.Position))
 	return begun, nil
 }
 
@@ -154,7 +155,7 @@ func (e *Engine) recover(ctx context.Context, s *hub.Session, x *exposure.Channe
 	if page.Epoch != last.Epoch || last.Offset < 0 || last.Offset > page.Offset || last.Offset+1 < page.Oldest {
 		return begun, false, nil
 	}
-	begun = Subscribed{Position: page.Position, History: e.fitting(page.Messages), Recovered: true}
+	begun = Subscribed{Position: page.Position, History: page.Messages[:e.fitting(page.Messages, false)], Recovered: true}
 	if end := last.Offset + int64(len(begun.History)); end < page.Offset {
 		begun.Offset, begun.More = end, true
 	}
@@ -162,15 +163,20 @@ func (e *Engine) recover(ctx context.Context, s *hub.Session, x *exposure.Channe
 	return begun, !begun.More || paged, nil
 }
 
-// fitting returns as many of the oldest messages as a reply may carry.
-func (e *Engine) fitting(messages []backplane.Message) []backplane.Message {
+// fitting returns how many of the oldest messages, or the newest, a reply may
+// carry.
+func (e *Engine) fitting(messages []backplane.Message, newest bool) int {
 	room := e.limits.ReplySize - replyOverhead
 	for i := range messages {
-		if room -= len(messages[i].Data) + messageOverhead; room < 0 {
-			return messages[:i]
+		next := i
+		if newest {
+			next = len(messages) - 1 - i
+		}
+		if room -= len(messages[next].Data) + messageOverhead; room < 0 {
+			return i
 		}
 	}
-	return messages
+	return len(messages)
 }
 
 // What a reply has beside its messages, and each of them beside its text, at
@@ -193,13 +199,7 @@ func (e *Engine) history(ctx context.Context, channel string, keep backplane.Kee
 	if err != nil {
 		return page, storeError(abi.OpChannelsHistory, err)
 	}
-	room := e.limits.ReplySize - replyOverhead
-	for i := len(page.Messages) - 1; i >= 0; i-- {
-		if room -= len(page.Messages[i].Data) + messageOverhead; room < 0 {
-			page.Messages = page.Messages[i+1:]
-			break
-		}
-	}
+	page.Messages = page.Messages[len(page.Messages)-e.fitting(page.Messages, true):]
 	return page, nil
 }
 
@@ -241,5 +241,5 @@ func (e *Engine) PublishAs(ctx context.Context, x *exposure.Channel, channel str
 	if x == nil || !x.Publish {
 		return backplane.Position{}, notExposed(channel)
 	}
-	return e.Publish(ctx, channel, message, 0)
+	return e.publish(ctx, channel, message, keepOf(x))
 }

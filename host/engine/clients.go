@@ -87,9 +87,7 @@ func (e *Engine) Open(ctx context.Context, s *hub.Session) error {
 		return storeError("connect", err)
 	}
 	if s.User() != "" {
-		if sub, _ := e.hub.Subscribe(s, hub.Topic{Kind: hub.UserTopic, Name: s.User()}, hub.Disconnect); sub != nil {
-			sub.Release(hub.Position{})
-		}
+		e.follow(s, hub.Topic{Kind: hub.UserTopic, Name: s.User()})
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (e *Engine) Watch(ctx context.Context, s *hub.Session, x *exposure.Presence
 		e.unsubscribe(ctx, s, t)
 		return Watched{}, err
 	}
-	return Watched{Snapshot: snapshot, Release: e.release(s, sub, presencePosition(snapshot.Seq))}, nil
+	return Watched{Snapshot: snapshot, Release: release(s, sub, presencePosition(snapshot.Seq))}, nil
 }
 
 // presencePosition is what a subscription to presence counts in.
@@ -117,9 +117,6 @@ func (e *Engine) checkState(state json.RawMessage) error {
 // Presence delivers a change of presence to this node's subscribers.
 func (r receiver) Presence(p backplane.PresenceEvent) {
 	t := hub.Topic{Kind: hub.PresenceTopic, Name: p.Room}
-	if r.engine.hub.Subscribers(t) == 0 {
-		return
-	}
 	r.engine.hub.Publish(t, hub.Delivery{
 		Push:     protocol.NewBuiltinPush("presence-update", appendPresence(nil, p)),
 		Position: presencePosition(p.Seq),

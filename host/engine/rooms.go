@@ -163,9 +163,7 @@ func (r receiver) Member(room, connection string, joined bool, reason string) {
 	if c.rooms[room] == nil {
 		c.rooms[room] = new(membership)
 	}
-	if sub, _ := r.engine.hub.Subscribe(c.session, t, hub.Disconnect); sub != nil {
-		sub.Release(hub.Position{})
-	}
+	r.engine.follow(c.session, t)
 }
 
 // Paging asks for one page of a list.

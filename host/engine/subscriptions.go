@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -32,16 +33,23 @@ func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, policy h
 	return sub, nil
 }
 
+// courtesyDelay is how long the first push of a subscription waits after its
+// reply for clients that register their callback only when they have read the
+// reply.
+const courtesyDelay = 5 * time.Millisecond
+
 // release lets the pushes of a held subscription flow once the reply that
 // begins it is written: those that the reply does not contain.
-func (e *Engine) release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
+func release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
 	return func() {
 		hold := sub.Answered(contained)
 		if s.Subprotocol() == protocol.SubprotocolV1 {
 			sub.ReleaseHold(hold)
 			return
 		}
-		e.courtesy(func() { sub.ReleaseHold(hold) })
+		// The wheel of timers is too coarse for it; subscriptions begin too
+		// rarely for a runtime timer to matter.
+		time.AfterFunc(courtesyDelay, func() { sub.ReleaseHold(hold) })
 	}
 }
 
@@ -80,4 +88,12 @@ func (e *Engine) endSubscription(ctx context.Context, t backplane.Topic, field, 
 		return false, storeError("unsubscribe", err)
 	}
 	return reached > 0, nil
+}
+
+// follow makes a session one that its topic of a room or a user reaches. There
+// is no reply for its pushes to wait for.
+func (e *Engine) follow(s *hub.Session, t hub.Topic) {
+	if sub, _ := e.hub.Subscribe(s, t, hub.Disconnect); sub != nil {
+		sub.Release(hub.Position{})
+	}
 }

@@ -3,9 +3,7 @@ package hub_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -135,31 +133,17 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-func TestUpdateMetadata(t *testing.T) {
+func TestSetMetadata(t *testing.T) {
 	t.Parallel()
 	s := register(t, hub.New(quiet), hubtest.NewWire(t))
-	refused := errors.New("no")
-	if got, err := s.UpdateMetadata(func(json.RawMessage) (json.RawMessage, error) { return nil, refused }); !errors.Is(err, refused) || got != nil || s.Metadata() != nil {
-		t.Errorf("a refused change: %s, %v", got, err)
-	}
-	const workers, each = 8, 100
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for range each {
-				_, err := s.UpdateMetadata(func(before json.RawMessage) (json.RawMessage, error) {
-					n, _ := strconv.Atoi(string(before))
-					return fmt.Append(nil, n+1), nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if got := string(s.Metadata()); got != strconv.Itoa(workers*each) {
-		t.Errorf("%s of %d updates", got, workers*each)
+	for _, text := range []string{`{"a":1}`, `2`, ``} {
+		var metadata json.RawMessage
+		if text != "" {
+			metadata = json.RawMessage(text)
+		}
+		if s.SetMetadata(metadata); string(s.Metadata()) != text || (s.Metadata() == nil) != (text == "") {
+			t.Errorf("%q is set, %q is there", text, s.Metadata())
+		}
 	}
 }
 

@@ -83,25 +83,8 @@ func (s *Session) Metadata() json.RawMessage {
 	return nil
 }
 
-// UpdateMetadata replaces the metadata by what change makes of it, atomically;
-// change may run more than once. It returns the metadata in place afterwards,
-// and change's error, which leaves everything as it was.
-func (s *Session) UpdateMetadata(change func(json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
-	for {
-		old := s.metadata.Load()
-		var before json.RawMessage
-		if old != nil {
-			before = *old
-		}
-		after, err := change(before)
-		if err != nil {
-			return before, err
-		}
-		if s.metadata.CompareAndSwap(old, &after) {
-			return after, nil
-		}
-	}
-}
+// SetMetadata replaces what Metadata returns; nil is none. It is not copied.
+func (s *Session) SetMetadata(metadata json.RawMessage) { s.metadata.Store(&metadata) }
 
 // Dialect returns the spelling of the server's own names for this session.
 func (s *Session) Dialect() protocol.Dialect { return protocol.Dialect(s.dialect.Load()) }

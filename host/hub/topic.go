@@ -52,6 +52,17 @@ const (
 	Conflate
 )
 
+// String returns the policy as configuration writes it.
+func (p Policy) String() string {
+	switch p {
+	case Drop:
+		return "drop"
+	case Conflate:
+		return "conflate"
+	}
+	return "disconnect"
+}
+
 // Position is a delivery's place in its topic's history. The zero value is
 // that of one without a number.
 type Position struct {
