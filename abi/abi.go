@@ -45,6 +45,12 @@ const (
 	KindSchedule     Kind = 7
 	KindJoin         Kind = 8
 	KindLeave        Kind = 9
+	// KindResolve asks which records a collection has: the reply is a JSON
+	// array of ids.
+	KindResolve Kind = 10
+	// KindRecordUpdate and KindRecordRemoved tell of a record's new version.
+	KindRecordUpdate  Kind = 11
+	KindRecordRemoved Kind = 12
 )
 
 // Status is the outcome a guest reports.

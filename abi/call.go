@@ -19,7 +19,7 @@ type Request struct {
 	Payload      []byte
 	// Detail is a message of its own, by kind: an Access for a guard, a
 	// Handshake for authenticate, a Departure for disconnect, a RoomChange for
-	// join and leave, absent otherwise.
+	// join and leave, a RecordChange for the hooks of records, absent otherwise.
 	Detail []byte
 }
 
@@ -188,11 +188,12 @@ func (d *Departure) Decode(message []byte) error {
 // Access is the detail of a guard's call: what a client wants of the topic that
 // the request names.
 type Access struct {
-	// Topic is what the name is of: TopicChannel, TopicPresence, TopicRoom or
-	// TopicConnection.
+	// Topic is what the name is of: TopicChannel, TopicPresence, TopicRoom,
+	// TopicConnection, TopicRecord or TopicCollection.
 	Topic string
 	// Action is ActionSubscribe (presence: also being present), ActionPublish,
-	// ActionHistory, ActionJoin or ActionMetadata.
+	// ActionHistory, ActionJoin, ActionMetadata, ActionWrite (the request's
+	// payload is the new value as the client sent it) or ActionDelete.
 	Action string
 }
 
@@ -202,12 +203,16 @@ const (
 	TopicPresence   = "presence"
 	TopicRoom       = "room"
 	TopicConnection = "connection"
+	TopicRecord     = "record"
+	TopicCollection = "collection"
 
 	ActionSubscribe = "subscribe"
 	ActionPublish   = "publish"
 	ActionHistory   = "history"
 	ActionJoin      = "join"
 	ActionMetadata  = "metadata"
+	ActionWrite     = "write"
+	ActionDelete    = "delete"
 )
 
 // Append adds the encoded access to dst.
@@ -247,5 +252,39 @@ func (c *RoomChange) Append(dst []byte) []byte {
 func (c *RoomChange) Decode(message []byte) error {
 	f := Decode(message)
 	*c = RoomChange{Room: f.String(), Reason: f.String()}
+	return f.Err()
+}
+
+// RecordChange is the detail of a call of the hooks recordUpdate and
+// recordRemoved. The request's payload is the new value, for recordRemoved the
+// one that the record had; its connection is the client that wrote, absent
+// where a plugin, an operator or a TTL did.
+type RecordChange struct {
+	RecordID string
+	Version  int64
+	Epoch    string
+	// Reason says why a record was removed: RemovedByDelete or
+	// RemovedByExpiry; empty for recordUpdate.
+	Reason string
+}
+
+// The reasons of a removal.
+const (
+	RemovedByDelete = "deleted"
+	RemovedByExpiry = "expired"
+)
+
+// Append adds the encoded change to dst.
+func (c *RecordChange) Append(dst []byte) []byte {
+	dst = AppendInt(AppendString(dst, c.RecordID), c.Version)
+	return AppendString(AppendString(dst, c.Epoch), c.Reason)
+}
+
+// Decode reads an encoded change.
+func (c *RecordChange) Decode(message []byte) error {
+	f := Decode(message)
+	*c = RecordChange{RecordID: f.String()}
+	c.Version, _ = f.Int()
+	c.Epoch, c.Reason = f.String(), f.String()
 	return f.Err()
 }

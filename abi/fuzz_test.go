@@ -66,13 +66,14 @@ func fuzzMessage(f *testing.F, names ...string) {
 	})
 }
 
-func FuzzRequest(f *testing.F)    { fuzzMessage(f, "Request") }
-func FuzzResponse(f *testing.F)   { fuzzMessage(f, "Response") }
-func FuzzError(f *testing.F)      { fuzzMessage(f, "Error") }
-func FuzzHandshake(f *testing.F)  { fuzzMessage(f, "Handshake") }
-func FuzzDeparture(f *testing.F)  { fuzzMessage(f, "Departure") }
-func FuzzAccess(f *testing.F)     { fuzzMessage(f, "Access") }
-func FuzzRoomChange(f *testing.F) { fuzzMessage(f, "RoomChange") }
+func FuzzRequest(f *testing.F)      { fuzzMessage(f, "Request") }
+func FuzzResponse(f *testing.F)     { fuzzMessage(f, "Response") }
+func FuzzError(f *testing.F)        { fuzzMessage(f, "Error") }
+func FuzzHandshake(f *testing.F)    { fuzzMessage(f, "Handshake") }
+func FuzzDeparture(f *testing.F)    { fuzzMessage(f, "Departure") }
+func FuzzAccess(f *testing.F)       { fuzzMessage(f, "Access") }
+func FuzzRoomChange(f *testing.F)   { fuzzMessage(f, "RoomChange") }
+func FuzzRecordChange(f *testing.F) { fuzzMessage(f, "RecordChange") }
 
 func FuzzOperations(f *testing.F) {
 	var names []string

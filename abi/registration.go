@@ -22,13 +22,17 @@ type Registration struct {
 	Commands   []CommandRegistration    `json:"commands,omitempty"`
 	Middleware []MiddlewareRegistration `json:"middleware,omitempty"`
 	Guards     []GuardRegistration      `json:"guards,omitempty"`
-	// Channels, Presence and Rooms say what clients can reach. Patterns are
-	// tried in order: those of the operator's configuration first, then those
-	// of the plugins by their order and file, each in its own order here; the
-	// first match decides.
+	// Channels, Presence, Rooms, Records and Collections say what clients can
+	// reach. Patterns are tried in order: those of the operator's configuration
+	// first, then those of the plugins by their order and file, each in its own
+	// order here; the first match decides.
 	Channels []ChannelExposure  `json:"channels,omitempty"`
 	Presence []PresenceExposure `json:"presence,omitempty"`
 	Rooms    []RoomExposure     `json:"rooms,omitempty"`
+	// Of Records, who may read and who may write are each decided by the first
+	// that says it.
+	Records     []RecordExposure     `json:"records,omitempty"`
+	Collections []CollectionExposure `json:"collections,omitempty"`
 	// MetadataGuard names the plugin's guard that may let a client read the
 	// metadata of a connection with which it shares no room.
 	MetadataGuard string                 `json:"metadataGuard,omitempty"`
@@ -105,6 +109,43 @@ type RoomExposure struct {
 	MetadataGuard string `json:"metadataGuard,omitempty"`
 }
 
+// RecordExposure opens records. Without Writable, or with a Guard, it says who
+// may read; a writable one without a guard lets everyone read the records that
+// no other pattern says it of.
+type RecordExposure struct {
+	Pattern string `json:"pattern"`
+	// Guard is asked for a subscription, also to a collection that has the
+	// record.
+	Guard string `json:"guard,omitempty"`
+	// Writable lets clients write, WriteGuard says which.
+	Writable   bool   `json:"writable,omitempty"`
+	WriteGuard string `json:"writeGuard,omitempty"`
+	// TTL is after what time without a write a record deletes itself, a
+	// duration of at least a second; empty or "0": never. The first pattern
+	// that matches decides on it and on SlowConsumer.
+	TTL string `json:"ttl,omitempty"`
+	// SlowConsumer is as for channels.
+	SlowConsumer string `json:"slowConsumer,omitempty"`
+}
+
+// CollectionExposure opens collections, whose records a resolver names: a
+// handler that is called with KindResolve.
+type CollectionExposure struct {
+	Pattern string `json:"pattern"`
+	Handler uint32 `json:"handler"`
+	// Guard is asked for a subscription.
+	Guard string `json:"guard,omitempty"`
+	// Records are patterns of the records whose changes change the collection:
+	// then, and only then, the resolver is asked again. Empty: all records.
+	Records []string `json:"records,omitempty"`
+	// Shared says that the resolver answers the same for every connection: it
+	// is called once for all, without one.
+	Shared bool `json:"shared,omitempty"`
+	// Limit is the most records of the collection, up to 1000; what the
+	// resolver names beyond it is left out. 0: 100.
+	Limit int `json:"limit,omitempty"`
+}
+
 // GuardRegistration is one guard, named by exposures.
 type GuardRegistration struct {
 	Name    string `json:"name"`
@@ -113,10 +154,14 @@ type GuardRegistration struct {
 
 // HookRegistration is one hook.
 type HookRegistration struct {
-	// Event is authenticate, connect, disconnect, join or leave.
+	// Event is authenticate, connect, disconnect, join, leave, recordUpdate or
+	// recordRemoved.
 	Event   string `json:"event"`
 	Handler uint32 `json:"handler"`
 	Order   *int   `json:"order,omitempty"`
+	// Records, for the hooks of records only, are patterns of those that they
+	// are called for. Empty: all records.
+	Records []string `json:"records,omitempty"`
 }
 
 // ScheduleRegistration is one schedule: either Every or Cron.

@@ -88,8 +88,10 @@ func TestRegistrationDocument(t *testing.T) {
 		`"channels":[{"pattern":"a","guard":"g","publish":true,"publishGuard":"g","history":5,"historyTtl":"1h","slowConsumer":"drop"},{"pattern":"/b/"}],` +
 		`"presence":[{"pattern":"a","ttl":"30s","guard":"g","slowConsumer":"conflate"}],` +
 		`"rooms":[{"pattern":"a","guard":"g","metadataGuard":"g"}],` +
+		`"records":[{"pattern":"a","guard":"g","writable":true,"writeGuard":"g","ttl":"30s","slowConsumer":"conflate"},{"pattern":"/b/"}],` +
+		`"collections":[{"pattern":"a","handler":6,"guard":"g","records":["b","/c/"],"shared":true,"limit":50},{"pattern":"/b/","handler":6}],` +
 		`"metadataGuard":"g",` +
-		`"hooks":[{"event":"authenticate","handler":3,"order":-1}],` +
+		`"hooks":[{"event":"authenticate","handler":3,"order":-1},{"event":"recordUpdate","handler":7,"records":["a"]}],` +
 		`"schedules":[{"name":"s","handler":4,"every":"30s"},{"name":"t","handler":5,"cron":"0 4 * * *","scope":"cluster"}],` +
 		`"capabilities":[{"name":"kv","reason":"why"}],"configSchema":{"type":"object"}}`
 	d := json.NewDecoder(strings.NewReader(document))

@@ -80,6 +80,7 @@ func newMessage(tb testing.TB, v vector) message {
 var messages = map[string]message{
 	"Request": &abi.Request{}, "Response": &abi.Response{}, "Error": &abi.Error{},
 	"Handshake": &abi.Handshake{}, "Departure": &abi.Departure{}, "Access": &abi.Access{}, "RoomChange": &abi.RoomChange{},
+	"RecordChange": &abi.RecordChange{},
 
 	"log request": &abi.LogRequest{}, "log response": &abi.LogResponse{},
 	"config.get request": &abi.ConfigGetRequest{}, "config.get response": &abi.ConfigGetResponse{},
@@ -117,6 +118,13 @@ var messages = map[string]message{
 	"presence.set request": &abi.PresenceSetRequest{}, "presence.set response": &abi.PresenceSetResponse{},
 	"presence.clear request": &abi.PresenceClearRequest{}, "presence.clear response": &abi.PresenceClearResponse{},
 	"presence.unsubscribe request": &abi.PresenceUnsubscribeRequest{}, "presence.unsubscribe response": &abi.PresenceUnsubscribeResponse{},
+	"records.get request": &abi.RecordsGetRequest{}, "records.get response": &abi.RecordsGetResponse{},
+	"records.set request": &abi.RecordsSetRequest{}, "records.set response": &abi.RecordsSetResponse{},
+	"records.delete request": &abi.RecordsDeleteRequest{}, "records.delete response": &abi.RecordsDeleteResponse{},
+	"records.list request": &abi.RecordsListRequest{}, "records.list response": &abi.RecordsListResponse{},
+	"records.transaction request": &abi.RecordsTransactionRequest{}, "records.transaction response": &abi.RecordsTransactionResponse{},
+	"records.unsubscribe request": &abi.RecordsUnsubscribeRequest{}, "records.unsubscribe response": &abi.RecordsUnsubscribeResponse{},
+	"collections.unsubscribe request": &abi.CollectionsUnsubscribeRequest{}, "collections.unsubscribe response": &abi.CollectionsUnsubscribeResponse{},
 	"exposures.list request": &abi.ExposuresListRequest{}, "exposures.list response": &abi.ExposuresListResponse{},
 	"plugins.list request": &abi.PluginsListRequest{}, "plugins.list response": &abi.PluginsListResponse{},
 	"plugins.reload request": &abi.PluginsReloadRequest{}, "plugins.reload response": &abi.PluginsReloadResponse{},

@@ -26,6 +26,8 @@ const (
 	CodeLimit = "ELIMIT"
 	// CodeTooLarge: a value or a reply is larger than its limit.
 	CodeTooLarge = "ETOOLARGE"
+	// CodeTransaction: the operations of a transaction are not as they must be; the message says which.
+	CodeTransaction = "ETXN"
 )
 
 // ErrorCodes is the table of error codes, in the order of their numbers.
@@ -41,6 +43,7 @@ var ErrorCodes = []ErrorCode{
 	{Number: 9, Code: CodeDenied, Name: "DeniedError", HTTP: 403, Doc: "the caller may not do this"},
 	{Number: 10, Code: CodeLimit, Name: "LimitError", HTTP: 429, Doc: "a limit on subscriptions, rooms, states, names or stored bytes was reached"},
 	{Number: 11, Code: CodeTooLarge, Name: "TooLargeError", HTTP: 413, Doc: "a value or a reply is larger than its limit"},
+	{Number: 12, Code: CodeTransaction, Name: "TransactionError", HTTP: 400, Doc: "the operations of a transaction are not as they must be; the message says which"},
 }
 
 // The close codes (RFC 6455 section 7.4): 4000 to 4099 mean do not reconnect, 4100 to 4199 reconnect.

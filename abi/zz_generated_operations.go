@@ -42,6 +42,13 @@ const (
 	OpPresenceSet             = "presence.set"
 	OpPresenceClear           = "presence.clear"
 	OpPresenceUnsubscribe     = "presence.unsubscribe"
+	OpRecordsGet              = "records.get"
+	OpRecordsSet              = "records.set"
+	OpRecordsDelete           = "records.delete"
+	OpRecordsList             = "records.list"
+	OpRecordsTransaction      = "records.transaction"
+	OpRecordsUnsubscribe      = "records.unsubscribe"
+	OpCollectionsUnsubscribe  = "collections.unsubscribe"
 	OpExposuresList           = "exposures.list"
 	OpPluginsList             = "plugins.list"
 	OpPluginsReload           = "plugins.reload"
@@ -467,6 +474,94 @@ var Operations = []Operation{
 		},
 	},
 	{
+		Name: OpRecordsGet, Capability: "records.read", Door: "", Result: "",
+		Doc: "Reads a record.",
+		Request: []Field{
+			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+		},
+		Response: []Field{
+			{Name: "value", Type: "json", Optional: false, Doc: "null where there is none, which a value can be too"},
+			{Name: "version", Type: "int", Optional: false, Doc: "how many changes made it; 0 for a record that was never written"},
+			{Name: "epoch", Type: "string", Optional: true, Doc: "the life of the record that the version counts in; absent with version 0"},
+		},
+	},
+	{
+		Name: OpRecordsSet, Capability: "records.write", Door: "", Result: "",
+		Doc: "Writes a record; a value equal to the one it has changes nothing but the TTL. Subscribers are told. ECONFLICT, with the current version in data, where it is not the expected one; EPAYLOAD for an unknown strategy; ETOOLARGE beyond limits.record_size; ELIMIT beyond limits.records_size.",
+		Request: []Field{
+			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "value", Type: "json", Optional: false, Doc: "any JSON value; with merge and deepMerge, what is no object, or meets none, replaces"},
+			{Name: "strategy", Type: "string", Optional: true, Doc: "replace (the default), merge (shallow) or deepMerge (objects only; arrays replace)"},
+			{Name: "expectVersion", Type: "json", Optional: true, Doc: "a number: the version that the record must have, 0: it must have no value; absent: any"},
+			{Name: "ttl", Type: "int", Optional: true, Doc: "milliseconds after which the record is deleted unless it is written again; absent or 0: as its pattern says"},
+		},
+		Response: []Field{
+			{Name: "version", Type: "int", Optional: false, Doc: "the record's version now"},
+			{Name: "epoch", Type: "string", Optional: false, Doc: "the life of the record that the version counts in"},
+			{Name: "changed", Type: "bool", Optional: false, Doc: "whether this made the version"},
+		},
+	},
+	{
+		Name: OpRecordsDelete, Capability: "records.write", Door: "", Result: "",
+		Doc: "Deletes a record, which is a version too; deleting what is not there changes nothing. ECONFLICT, with the current version in data, where it is not the expected one.",
+		Request: []Field{
+			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "expectVersion", Type: "json", Optional: true, Doc: "a number: the version that the record must have; absent: any"},
+		},
+		Response: []Field{
+			{Name: "deleted", Type: "bool", Optional: false, Doc: "whether there was a value"},
+			{Name: "version", Type: "int", Optional: false, Doc: "the record's version now"},
+		},
+	},
+	{
+		Name: OpRecordsList, Capability: "records.read", Door: "", Result: "",
+		Doc: "Lists the records that have a value.",
+		Request: []Field{
+			{Name: "pattern", Type: "string", Optional: true, Doc: "only those that match: an id, or an RE2 expression between slashes that must match the whole id"},
+			{Name: "values", Type: "bool", Optional: true, Doc: "whether values are wanted too; pages are then shorter, as limits.reply_size says"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
+			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
+		},
+		Response: []Field{
+			{Name: "records", Type: "json", Optional: false, Doc: "[{\"recordId\", \"version\", \"epoch\", \"value\" (where asked for)}]"},
+			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
+		},
+	},
+	{
+		Name: OpRecordsTransaction, Capability: "records.write", Door: "", Result: "results",
+		Doc: "Makes several writes or none of them, as one change; each record once. ETXN for operations that are not as they must be, otherwise the error of the first write that fails, with its recordId in data.",
+		Request: []Field{
+			{Name: "operations", Type: "json", Optional: false, Doc: "1 to limits.transaction (100) of {\"op\": \"write\", \"recordId\", \"value\", \"options\": {\"strategy\", \"expectVersion\", \"ttl\"} (optional)} and {\"op\": \"delete\", \"recordId\", \"options\": {\"expectVersion\"} (optional)}"},
+		},
+		Response: []Field{
+			{Name: "results", Type: "json", Optional: false, Doc: "[{\"op\", \"recordId\", \"success\": true, \"version\"}], in the order of the operations"},
+		},
+	},
+	{
+		Name: OpRecordsUnsubscribe, Capability: "records.unsubscribe", Door: "", Result: "",
+		Doc: "Ends a connection's subscription to a record; the client is told with an unsubscribed push. What it sees of the record through a collection stays.",
+		Request: []Field{
+			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+		},
+	},
+	{
+		Name: OpCollectionsUnsubscribe, Capability: "collections.unsubscribe", Door: "", Result: "",
+		Doc: "Ends a connection's subscription to a collection; the client is told with an unsubscribed push.",
+		Request: []Field{
+			{Name: "collectionId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
+			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
+			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
+		},
+		Response: []Field{
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+		},
+	},
+	{
 		Name: OpExposuresList, Capability: "", Door: "operator", Result: "",
 		Doc:     "Lists what clients can reach, in the order in which patterns are tried: those of the configuration, then those of the plugins.",
 		Request: nil,
@@ -474,6 +569,8 @@ var Operations = []Operation{
 			{Name: "channels", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"publish\", \"publishGuard\", \"history\", \"historyTtl\", \"slowConsumer\", \"source\"}]"},
 			{Name: "presence", Type: "json", Optional: false, Doc: "[{\"pattern\", \"ttl\", \"guard\", \"slowConsumer\", \"source\"}]"},
 			{Name: "rooms", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"metadataGuard\", \"source\"}]"},
+			{Name: "records", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"writable\", \"writeGuard\", \"ttl\", \"slowConsumer\", \"source\"}]"},
+			{Name: "collections", Type: "json", Optional: false, Doc: "[{\"pattern\", \"guard\", \"resolver\" (absent for a declared one), \"shared\", \"records\", \"filter\", \"sort\", \"limit\", \"source\"}]"},
 		},
 	},
 	{
@@ -2026,6 +2123,330 @@ func (m *PresenceUnsubscribeResponse) Decode(message []byte) error {
 	return f.Err()
 }
 
+// RecordsGetRequest asks for records.get.
+type RecordsGetRequest struct {
+	// RecordID: 1 to 256 bytes without control characters.
+	RecordID string `json:"recordId"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsGetRequest) Append(dst []byte) []byte {
+	return AppendString(dst, m.RecordID)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsGetRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RecordID = f.String()
+	return f.Err()
+}
+
+// RecordsGetResponse answers records.get.
+type RecordsGetResponse struct {
+	// Value: null where there is none, which a value can be too.
+	Value json.RawMessage `json:"value"`
+	// Version: how many changes made it; 0 for a record that was never written.
+	Version int64 `json:"version"`
+	// Epoch: the life of the record that the version counts in; absent with version 0.
+	Epoch string `json:"epoch,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsGetResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Value)
+	dst = AppendInt(dst, m.Version)
+	return appendOptionalString(dst, m.Epoch)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsGetResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Value = f.Bytes()
+	m.Version, _ = f.Int()
+	m.Epoch = f.String()
+	return f.Err()
+}
+
+// RecordsSetRequest asks for records.set.
+type RecordsSetRequest struct {
+	// RecordID: 1 to 256 bytes without control characters.
+	RecordID string `json:"recordId"`
+	// Value: any JSON value; with merge and deepMerge, what is no object, or meets none, replaces.
+	Value json.RawMessage `json:"value"`
+	// Strategy: replace (the default), merge (shallow) or deepMerge (objects only; arrays replace).
+	Strategy string `json:"strategy,omitempty"`
+	// ExpectVersion: a number: the version that the record must have, 0: it must have no value; absent: any.
+	ExpectVersion json.RawMessage `json:"expectVersion,omitempty"`
+	// TTL: milliseconds after which the record is deleted unless it is written again; absent or 0: as its pattern says.
+	TTL int64 `json:"ttl,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsSetRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RecordID)
+	dst = AppendBytes(dst, m.Value)
+	dst = appendOptionalString(dst, m.Strategy)
+	dst = AppendBytes(dst, m.ExpectVersion)
+	return appendOptionalInt(dst, m.TTL)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsSetRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RecordID = f.String()
+	m.Value = f.Bytes()
+	m.Strategy = f.String()
+	m.ExpectVersion = f.Bytes()
+	m.TTL, _ = f.Int()
+	return f.Err()
+}
+
+// RecordsSetResponse answers records.set.
+type RecordsSetResponse struct {
+	// Version: the record's version now.
+	Version int64 `json:"version"`
+	// Epoch: the life of the record that the version counts in.
+	Epoch string `json:"epoch"`
+	// Changed: whether this made the version.
+	Changed bool `json:"changed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsSetResponse) Append(dst []byte) []byte {
+	dst = AppendInt(dst, m.Version)
+	dst = AppendString(dst, m.Epoch)
+	return AppendBool(dst, m.Changed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsSetResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Version, _ = f.Int()
+	m.Epoch = f.String()
+	m.Changed = f.Bool()
+	return f.Err()
+}
+
+// RecordsDeleteRequest asks for records.delete.
+type RecordsDeleteRequest struct {
+	// RecordID: 1 to 256 bytes without control characters.
+	RecordID string `json:"recordId"`
+	// ExpectVersion: a number: the version that the record must have; absent: any.
+	ExpectVersion json.RawMessage `json:"expectVersion,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsDeleteRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RecordID)
+	return AppendBytes(dst, m.ExpectVersion)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsDeleteRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RecordID = f.String()
+	m.ExpectVersion = f.Bytes()
+	return f.Err()
+}
+
+// RecordsDeleteResponse answers records.delete.
+type RecordsDeleteResponse struct {
+	// Deleted: whether there was a value.
+	Deleted bool `json:"deleted"`
+	// Version: the record's version now.
+	Version int64 `json:"version"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsDeleteResponse) Append(dst []byte) []byte {
+	dst = AppendBool(dst, m.Deleted)
+	return AppendInt(dst, m.Version)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsDeleteResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Deleted = f.Bool()
+	m.Version, _ = f.Int()
+	return f.Err()
+}
+
+// RecordsListRequest asks for records.list.
+type RecordsListRequest struct {
+	// Pattern: only those that match: an id, or an RE2 expression between slashes that must match the whole id.
+	Pattern string `json:"pattern,omitempty"`
+	// Values: whether values are wanted too; pages are then shorter, as limits.reply_size says.
+	Values bool `json:"values,omitempty"`
+	// Cursor: where the last page said that the next one begins; absent: from the start.
+	Cursor string `json:"cursor,omitempty"`
+	// Limit: the most entries of a page, up to 1000; absent or 0: 100.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsListRequest) Append(dst []byte) []byte {
+	dst = appendOptionalString(dst, m.Pattern)
+	dst = AppendBool(dst, m.Values)
+	dst = appendOptionalString(dst, m.Cursor)
+	return appendOptionalInt(dst, m.Limit)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsListRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Pattern = f.String()
+	m.Values = f.Bool()
+	m.Cursor = f.String()
+	m.Limit, _ = f.Int()
+	return f.Err()
+}
+
+// RecordsListResponse answers records.list.
+type RecordsListResponse struct {
+	// Records: [{"recordId", "version", "epoch", "value" (where asked for)}].
+	Records json.RawMessage `json:"records"`
+	// Cursor: where the next page begins; absent after the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsListResponse) Append(dst []byte) []byte {
+	dst = AppendBytes(dst, m.Records)
+	return appendOptionalString(dst, m.Cursor)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsListResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Records = f.Bytes()
+	m.Cursor = f.String()
+	return f.Err()
+}
+
+// RecordsTransactionRequest asks for records.transaction.
+type RecordsTransactionRequest struct {
+	// Operations: 1 to limits.transaction (100) of {"op": "write", "recordId", "value", "options": {"strategy", "expectVersion", "ttl"} (optional)} and {"op": "delete", "recordId", "options": {"expectVersion"} (optional)}.
+	Operations json.RawMessage `json:"operations"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsTransactionRequest) Append(dst []byte) []byte {
+	return AppendBytes(dst, m.Operations)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsTransactionRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.Operations = f.Bytes()
+	return f.Err()
+}
+
+// RecordsTransactionResponse answers records.transaction.
+type RecordsTransactionResponse struct {
+	// Results: [{"op", "recordId", "success": true, "version"}], in the order of the operations.
+	Results json.RawMessage `json:"results"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsTransactionResponse) Append(dst []byte) []byte {
+	return AppendBytes(dst, m.Results)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsTransactionResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Results = f.Bytes()
+	return f.Err()
+}
+
+// RecordsUnsubscribeRequest asks for records.unsubscribe.
+type RecordsUnsubscribeRequest struct {
+	// RecordID: 1 to 256 bytes without control characters.
+	RecordID string `json:"recordId"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// Reason: what the client is told, at most 123 bytes of UTF-8.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsUnsubscribeRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.RecordID)
+	dst = AppendString(dst, m.ConnectionID)
+	return appendOptionalString(dst, m.Reason)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsUnsubscribeRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.RecordID = f.String()
+	m.ConnectionID = f.String()
+	m.Reason = f.String()
+	return f.Err()
+}
+
+// RecordsUnsubscribeResponse answers records.unsubscribe.
+type RecordsUnsubscribeResponse struct {
+	// Unsubscribed: whether it was subscribed.
+	Unsubscribed bool `json:"unsubscribed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *RecordsUnsubscribeResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Unsubscribed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *RecordsUnsubscribeResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Unsubscribed = f.Bool()
+	return f.Err()
+}
+
+// CollectionsUnsubscribeRequest asks for collections.unsubscribe.
+type CollectionsUnsubscribeRequest struct {
+	// CollectionID: 1 to 256 bytes without control characters.
+	CollectionID string `json:"collectionId"`
+	// ConnectionID: the connection.
+	ConnectionID string `json:"connectionId"`
+	// Reason: what the client is told, at most 123 bytes of UTF-8.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *CollectionsUnsubscribeRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.CollectionID)
+	dst = AppendString(dst, m.ConnectionID)
+	return appendOptionalString(dst, m.Reason)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *CollectionsUnsubscribeRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.CollectionID = f.String()
+	m.ConnectionID = f.String()
+	m.Reason = f.String()
+	return f.Err()
+}
+
+// CollectionsUnsubscribeResponse answers collections.unsubscribe.
+type CollectionsUnsubscribeResponse struct {
+	// Unsubscribed: whether it was subscribed.
+	Unsubscribed bool `json:"unsubscribed"`
+}
+
+// Append adds the encoded message to dst.
+func (m *CollectionsUnsubscribeResponse) Append(dst []byte) []byte {
+	return AppendBool(dst, m.Unsubscribed)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *CollectionsUnsubscribeResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Unsubscribed = f.Bool()
+	return f.Err()
+}
+
 // ExposuresListRequest asks for exposures.list.
 type ExposuresListRequest struct {
 }
@@ -2046,13 +2467,19 @@ type ExposuresListResponse struct {
 	Presence json.RawMessage `json:"presence"`
 	// Rooms: [{"pattern", "guard", "metadataGuard", "source"}].
 	Rooms json.RawMessage `json:"rooms"`
+	// Records: [{"pattern", "guard", "writable", "writeGuard", "ttl", "slowConsumer", "source"}].
+	Records json.RawMessage `json:"records"`
+	// Collections: [{"pattern", "guard", "resolver" (absent for a declared one), "shared", "records", "filter", "sort", "limit", "source"}].
+	Collections json.RawMessage `json:"collections"`
 }
 
 // Append adds the encoded message to dst.
 func (m *ExposuresListResponse) Append(dst []byte) []byte {
 	dst = AppendBytes(dst, m.Channels)
 	dst = AppendBytes(dst, m.Presence)
-	return AppendBytes(dst, m.Rooms)
+	dst = AppendBytes(dst, m.Rooms)
+	dst = AppendBytes(dst, m.Records)
+	return AppendBytes(dst, m.Collections)
 }
 
 // Decode reads an encoded message. JSON fields point into message.
@@ -2061,6 +2488,8 @@ func (m *ExposuresListResponse) Decode(message []byte) error {
 	m.Channels = f.Bytes()
 	m.Presence = f.Bytes()
 	m.Rooms = f.Bytes()
+	m.Records = f.Bytes()
+	m.Collections = f.Bytes()
 	return f.Err()
 }
 

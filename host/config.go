@@ -23,6 +23,7 @@ type Config struct {
 	Admin     AdminConfig     `toml:"admin"`
 	Log       LogConfig       `toml:"log"`
 	Shutdown  ShutdownConfig  `toml:"shutdown"`
+	Store     StoreConfig     `toml:"store"`
 	Demo      DemoConfig      `toml:"demo"`
 	Static    StaticConfig    `toml:"static"`
 	Handshake HandshakeConfig `toml:"handshake"`
@@ -32,12 +33,14 @@ type Config struct {
 	Protocol  ProtocolConfig  `toml:"protocol"`
 	Metadata  MetadataConfig  `toml:"metadata"`
 
-	// Channels, Presence and Rooms say what clients can reach, in the order in
-	// which patterns are tried; those that plugins register come after them.
-	// Default none.
-	Channels []ChannelConfig  `toml:"channels"`
-	Presence []PresenceConfig `toml:"presence"`
-	Rooms    []RoomConfig     `toml:"rooms"`
+	// Channels to Collections say what clients can reach, in the order in which
+	// patterns are tried; those that plugins register come after them. Default
+	// none.
+	Channels    []ChannelConfig    `toml:"channels"`
+	Presence    []PresenceConfig   `toml:"presence"`
+	Rooms       []RoomConfig       `toml:"rooms"`
+	Records     []RecordConfig     `toml:"records"`
+	Collections []CollectionConfig `toml:"collections"`
 
 	Plugins PluginsConfig `toml:"plugins"`
 }
@@ -82,6 +85,16 @@ type ShutdownConfig struct {
 	// clients take what is queued for them; then it closes what is left. 0
 	// closes at once. Default 10s.
 	Grace time.Duration `toml:"grace"`
+}
+
+// StoreConfig says what outlives the process.
+type StoreConfig struct {
+	// Path is a folder, relative to the working directory, in which records,
+	// the histories of channels, the metadata of rooms and the plugins' stores
+	// are kept: what was acknowledged survives a crash. It is made where it is
+	// missing, belongs to one process at a time, and must not lie in
+	// StaticConfig.Dir. "" keeps all of it in memory only. Default "".
+	Path string `toml:"path"`
 }
 
 // DemoConfig is the page at "/".
@@ -146,7 +159,7 @@ type LimitsConfig struct {
 	// taken into an empty outbox. At least 1. Default 1 MiB.
 	Outbox Size `toml:"outbox"`
 	// ReplySize bounds one reply, in bytes; a larger one becomes an ETOOLARGE
-	// error. At least 1. Default 4 MiB.
+	// error. At least 1, and 1 KiB above RecordSize. Default 4 MiB.
 	ReplySize Size `toml:"reply_size"`
 	// MetadataSize bounds the metadata of one connection or room, in bytes of
 	// JSON. At least 2. Default 64 KiB.
@@ -154,9 +167,9 @@ type LimitsConfig struct {
 	// Connections bounds the sessions at a time; a further handshake is
 	// answered 503. At least 1. Default 100000.
 	Connections int `toml:"connections"`
-	// Subscriptions bounds what one session is subscribed to, channels and
-	// presence together, 1 to 1000000; a further one is answered ELIMIT.
-	// Default 1000.
+	// Subscriptions bounds what one session is subscribed to, channels,
+	// presence, records and collections together, 1 to 1000000; a further one
+	// is answered ELIMIT. Default 1000.
 	Subscriptions int `toml:"subscriptions"`
 	// Rooms bounds the rooms that one session is a member of, 1 to 1000000; a
 	// further one is answered ELIMIT. Default 1000.
@@ -171,11 +184,32 @@ type LimitsConfig struct {
 	// 1 KiB to 1 TiB; beyond it whole channels are forgotten, the longest
 	// unused first. Default 256 MiB.
 	HistorySize Size `toml:"history_size"`
-	// Hooks bounds the joins and leaves of this node that wait for the plugins'
-	// hooks, 1 to 16777216; a command or operation that would bring one more
-	// waits for a second and then fails with ERATELIMIT, as does one of a
-	// connection with 64 of its own waiting. What follows from a disconnection
-	// is always taken. Default 65536.
+	// RecordSize bounds the value of one record, in bytes of JSON, 2 to 64 MiB;
+	// a larger one is answered ETOOLARGE. Default 1 MiB.
+	RecordSize Size `toml:"record_size"`
+	// RecordsSize bounds all records together, in bytes, what keeping them
+	// costs and their patches included, 1 KiB to 1 TiB; a write that does not
+	// fit is answered ELIMIT. Default 256 MiB.
+	RecordsSize Size `toml:"records_size"`
+	// RecordPatches is how many patches of each record are kept, the newest
+	// ones, for subscribers that come back: 0 (none) to 10000. Default 64.
+	RecordPatches int `toml:"record_patches"`
+	// RecordTombstone is how long the version of a record that was deleted, or
+	// has expired, is kept, 1s to 87600h (ten years); one that is written later
+	// begins a new epoch. Default 24h.
+	RecordTombstone time.Duration `toml:"record_tombstone"`
+	// CollectionRecords bounds the records that all collections of one session
+	// cover, 1 to 1000000; a subscription beyond it is answered ELIMIT. Default
+	// 10000.
+	CollectionRecords int `toml:"collection_records"`
+	// Transaction bounds the operations of one transaction, 1 to 1000; one with
+	// more is answered ETXN. Default 100.
+	Transaction int `toml:"transaction"`
+	// Hooks bounds the joins, leaves and versions of records of this node that
+	// wait for the plugins' hooks, 1 to 16777216; a command or operation that
+	// would bring one more waits for a second and then fails with ERATELIMIT,
+	// as does one of a connection or record with 64 of its own waiting. What
+	// follows from a disconnection is always taken. Default 65536.
 	Hooks int `toml:"hooks"`
 }
 

@@ -14,7 +14,7 @@ import (
 // regular expression in RE2 syntax between slashes, "/^chat:.+$/", that must
 // match the whole name. A guard is a plugin's, "<plugin>.<guard>"; "" lets
 // everyone pass, and one that is not there refuses everyone. No two elements
-// of a list may have one pattern.
+// of a list may have one pattern; of records see RecordConfig.
 
 // SlowConsumer says what becomes of pushes that do not fit into a slow
 // client's outbox.
@@ -87,6 +87,8 @@ func (p *problems) exposures(c *Config) {
 		p.guard(key+".guard", e.Guard)
 		p.guard(key+".metadata_guard", e.MetadataGuard)
 	}
+	p.records(c.Records)
+	p.collections(c.Collections)
 }
 
 func (p *problems) channel(key string, c *ChannelConfig, seen patterns) {
@@ -108,13 +110,9 @@ func element(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) 
 // each.
 type patterns map[string]string
 
+// pattern checks the pattern of an element, which those before must not have.
 func (p *problems) pattern(key, pattern string, seen patterns) {
-	if pattern == "" {
-		p.add(key+".pattern", `it is missing: a name, or an expression between slashes such as "/^chat:.+$/"`)
-		return
-	}
-	if _, err := exposure.Parse(pattern); err != nil {
-		p.add(key+".pattern", "%q is no pattern: %s", protocol.CutText(pattern, protocol.MaxName), err)
+	if !p.patternText(key+".pattern", pattern) {
 		return
 	}
 	if first, ok := seen[pattern]; ok {
@@ -122,6 +120,19 @@ func (p *problems) pattern(key, pattern string, seen patterns) {
 		return
 	}
 	seen[pattern] = key
+}
+
+// patternText checks a pattern alone, and reports whether it is one.
+func (p *problems) patternText(key, pattern string) bool {
+	if pattern == "" {
+		p.add(key, `it is missing: a name, or an expression between slashes such as "/^chat:.+$/"`)
+		return false
+	}
+	if _, err := exposure.Parse(pattern); err != nil {
+		p.add(key, "%q is no pattern: %s", protocol.CutText(pattern, protocol.MaxName), err)
+		return false
+	}
+	return true
 }
 
 // guard checks a reference to a plugin's guard; "" is none.

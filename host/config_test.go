@@ -98,6 +98,25 @@ func TestValidateRefuses(t *testing.T) {
 		{"presence state small", func(c *host.Config) { c.Limits.PresenceState = 1 }, "limits.presence_state: 1 is too small: at least 2"},
 		{"presence state large", func(c *host.Config) { c.Limits.PresenceState = host.MiB + 1 }, "limits.presence_state: "},
 		{"room metadata small", func(c *host.Config) { c.Limits.RoomMetadata = 0 }, "limits.room_metadata: 0 is too small: at least 1KiB"},
+		{"record size small", func(c *host.Config) { c.Limits.RecordSize = 1 }, "limits.record_size: 1 is too small: at least 2"},
+		{"record size large", func(c *host.Config) {
+			c.Limits.RecordSize, c.Limits.ReplySize = 64*host.MiB+1, host.GiB
+		}, "limits.record_size: 67108865 is too large: at most 64MiB"},
+		{"record larger than a reply", func(c *host.Config) { c.Limits.RecordSize = 4 * host.MiB }, "limits.record_size: 4MiB does not fit into a reply: at most limits.reply_size (4MiB) less 1KiB"},
+		{"reply smaller than a record", func(c *host.Config) { c.Limits.ReplySize = 512 }, "limits.record_size: 1MiB does not fit into a reply: at most limits.reply_size (512) less 1KiB"},
+		{"records size small", func(c *host.Config) { c.Limits.RecordsSize = 1023 }, "limits.records_size: 1023 is too small: at least 1KiB"},
+		{"records size large", func(c *host.Config) { c.Limits.RecordsSize = host.TiB + 1 }, "limits.records_size: 1099511627777 is too large: at most 1TiB"},
+		{"record patches negative", func(c *host.Config) { c.Limits.RecordPatches = -1 }, "limits.record_patches: -1 is too small: at least 0"},
+		{"many record patches", func(c *host.Config) { c.Limits.RecordPatches = 10_001 }, "limits.record_patches: 10001 is too large: at most 10000"},
+		{"no tombstone", func(c *host.Config) { c.Limits.RecordTombstone = 0 }, "limits.record_tombstone: 0s is too short: at least 1s"},
+		{"tombstone negative", func(c *host.Config) { c.Limits.RecordTombstone = -time.Second }, "limits.record_tombstone: -1s is too short: at least 1s"},
+		{"tombstone long", func(c *host.Config) { c.Limits.RecordTombstone = 87_601 * time.Hour }, "limits.record_tombstone: 87601h0m0s is too long: at most 87600h"},
+		{"no collection records", func(c *host.Config) { c.Limits.CollectionRecords = 0 }, "limits.collection_records: 0 is too small: at least 1"},
+		{"many collection records", func(c *host.Config) { c.Limits.CollectionRecords = 1_000_001 }, "limits.collection_records: 1000001 is too large: at most 1000000"},
+		{"no transaction", func(c *host.Config) { c.Limits.Transaction = 0 }, "limits.transaction: 0 is too small: at least 1"},
+		{"long transaction", func(c *host.Config) { c.Limits.Transaction = 1001 }, "limits.transaction: 1001 is too large: at most 1000"},
+		{"store is served", func(c *host.Config) { c.Store.Path, c.Static.Dir = "./page", "page/" }, `store.path: "./page" lies in static.dir ("page/"), whose files everyone may read`},
+		{"store among the served", func(c *host.Config) { c.Store.Path, c.Static.Dir = "/srv/page/.data", "/srv/page" }, `store.path: "/srv/page/.data" lies in static.dir ("/srv/page")`},
 		{"history size small", func(c *host.Config) { c.Limits.HistorySize = 0 }, "limits.history_size: 0 is too small: at least 1KiB"},
 		{"no hooks", func(c *host.Config) { c.Limits.Hooks = 0 }, "limits.hooks: "},
 		{"many hooks", func(c *host.Config) { c.Limits.Hooks = 1<<24 + 1 }, "limits.hooks: "},
@@ -154,9 +173,22 @@ func TestValidateAllows(t *testing.T) {
 		"no bad frame":            func(c *host.Config) { c.Limits.BadFrames = 0 },
 		"no origins":              func(c *host.Config) { c.Handshake.Origins = nil },
 		"no dialects":             func(c *host.Config) { c.Protocol.AssignID = nil },
-		"no cache":                func(c *host.Config) { c.Plugins.CacheDir = host.CacheOff },
-		"no logs, no kv":          func(c *host.Config) { c.Plugins.Defaults.LogRate, c.Plugins.Defaults.KVSize = 0, 0 },
-		"all of memory":           func(c *host.Config) { c.Plugins.Defaults.Memory = 4 * host.GiB },
+		"largest records": func(c *host.Config) {
+			c.Limits.ReplySize, c.Limits.RecordSize = 64*host.MiB+host.KiB, 64*host.MiB
+		},
+		"smallest records": func(c *host.Config) {
+			c.Limits.ReplySize, c.Limits.RecordSize = host.KiB+2, 2
+		},
+		"no patches":            func(c *host.Config) { c.Limits.RecordPatches = 0 },
+		"most patches":          func(c *host.Config) { c.Limits.RecordPatches = 10_000 },
+		"shortest tombstone":    func(c *host.Config) { c.Limits.RecordTombstone = time.Second },
+		"longest tombstone":     func(c *host.Config) { c.Limits.RecordTombstone = 87_600 * time.Hour },
+		"store beside the page": func(c *host.Config) { c.Store.Path, c.Static.Dir = "page-data", "page" },
+		"store above the page":  func(c *host.Config) { c.Store.Path, c.Static.Dir = "/srv", "/srv/page" },
+		"store elsewhere":       func(c *host.Config) { c.Store.Path, c.Static.Dir = "/var/lib/mesh", "page" },
+		"no cache":              func(c *host.Config) { c.Plugins.CacheDir = host.CacheOff },
+		"no logs, no kv":        func(c *host.Config) { c.Plugins.Defaults.LogRate, c.Plugins.Defaults.KVSize = 0, 0 },
+		"all of memory":         func(c *host.Config) { c.Plugins.Defaults.Memory = 4 * host.GiB },
 		"a plugin": func(c *host.Config) {
 			p := c.Plugins.Defaults
 			p.Config = json.RawMessage(" {}")
@@ -185,7 +217,8 @@ func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
 	}
 	want := "listen admin.listen admin.listen log.level log.format handshake.timeout handshake.header_size " +
 		"limits.message_size limits.commands_in_flight limits.outbox limits.reply_size limits.metadata_size limits.connections " +
-		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size limits.hooks " +
+		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size " +
+		"limits.record_size limits.records_size limits.record_tombstone limits.collection_records limits.transaction limits.hooks " +
 		"liveness.close_timeout protocol.assign_id protocol.assign_id plugins.dir " +
 		"plugins.defaults.deadline plugins.defaults.memory plugins.defaults.instances plugins.defaults.mode plugins.defaults.output"
 	if strings.Join(keys, " ") != want {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -40,6 +43,7 @@ func (c *Config) Validate() error {
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "text", "json")
 	p.duration("shutdown.grace", c.Shutdown.Grace, 0)
+	p.store(c)
 	p.duration("handshake.timeout", c.Handshake.Timeout, 1)
 	p.size("handshake.header_size", c.Handshake.HeaderSize, KiB, MiB)
 	p.origins("handshake.origins", c.Handshake.Origins)
@@ -109,7 +113,36 @@ func (p *problems) limits(l *LimitsConfig) {
 	p.size("limits.presence_state", l.PresenceState, 2, MiB)
 	p.size("limits.room_metadata", l.RoomMetadata, KiB, TiB)
 	p.size("limits.history_size", l.HistorySize, KiB, TiB)
+	p.recordLimits(l)
 	p.number("limits.hooks", l.Hooks, 1, 1<<24)
+}
+
+// recordOverhead is what a reply has beside a record's value, at most, in
+// bytes.
+const recordOverhead = KiB
+
+func (p *problems) recordLimits(l *LimitsConfig) {
+	before := len(p.found)
+	p.size("limits.record_size", l.RecordSize, 2, 64*MiB)
+	if len(p.found) == before && l.ReplySize >= 1 && l.RecordSize > l.ReplySize-recordOverhead {
+		p.add("limits.record_size", "%s does not fit into a reply: at most limits.reply_size (%s) less %s", l.RecordSize, l.ReplySize, recordOverhead)
+	}
+	p.size("limits.records_size", l.RecordsSize, KiB, TiB)
+	p.number("limits.record_patches", l.RecordPatches, 0, 10_000)
+	p.period("limits.record_tombstone", l.RecordTombstone, exposure.MinTTL, engine.MaxTTL)
+	p.number("limits.collection_records", l.CollectionRecords, 1, 1_000_000)
+	p.number("limits.transaction", l.Transaction, 1, 1000)
+}
+
+// store keeps the store's files from being served.
+func (p *problems) store(c *Config) {
+	if c.Store.Path == "" || c.Static.Dir == "" {
+		return
+	}
+	path, err := filepath.Rel(c.Static.Dir, c.Store.Path)
+	if err == nil && filepath.IsLocal(path) {
+		p.add("store.path", "%q lies in static.dir (%q), whose files everyone may read", c.Store.Path, c.Static.Dir)
+	}
 }
 
 func (p *problems) liveness(l *LivenessConfig) {
@@ -250,6 +283,16 @@ func (p *problems) duration(key string, d, least time.Duration) {
 		p.add(key, "%s is negative", d)
 	default:
 		p.add(key, `it must be above 0, such as "2s"`)
+	}
+}
+
+// period checks a time that something is kept for.
+func (p *problems) period(key string, d, least, most time.Duration) {
+	switch {
+	case d < least:
+		p.add(key, "%s is too short: at least %s", d, least)
+	case d > most:
+		p.add(key, "%s is too long: at most %dh", d, most/time.Hour)
 	}
 }
 

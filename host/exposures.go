@@ -32,7 +32,32 @@ func (c *Config) exposed() exposure.Set {
 			Pattern: pattern(e.Pattern), Guard: e.Guard, MetadataGuard: e.MetadataGuard, Source: fromConfig,
 		})
 	}
+	for _, e := range c.Records {
+		set.Records = append(set.Records, exposure.Record{
+			Pattern: pattern(e.Pattern), Guard: e.Guard, Writable: e.Writable, WriteGuard: e.WriteGuard,
+			TTL: e.TTL, SlowConsumer: policy(e.SlowConsumer), Source: fromConfig,
+		})
+	}
+	for _, e := range c.Collections {
+		set.Collections = append(set.Collections, collection(&e))
+	}
 	return set
+}
+
+func collection(e *CollectionConfig) exposure.Collection {
+	c := exposure.Collection{Pattern: pattern(e.Pattern), Guard: e.Guard, Limit: e.Limit, Source: fromConfig}
+	if c.Limit == 0 {
+		c.Limit = exposure.DefaultCollection
+	}
+	for _, text := range e.Records {
+		c.Records = append(c.Records, pattern(text))
+	}
+	for _, path := range e.Filter.paths() {
+		condition, _ := exposure.ParseCondition(path, e.Filter[path]) // Validate has read it
+		c.Filter = append(c.Filter, condition)
+	}
+	c.Sort, _ = exposure.ParseSort(e.Sort)
+	return c
 }
 
 func pattern(text string) exposure.Pattern {

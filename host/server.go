@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/backplane/journal"
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/demo"
@@ -38,6 +39,7 @@ type Server struct {
 	reload    func() (Config, error)
 	hub       *hub.Hub
 	store     *memory.Store
+	journal   *journal.Journal // nil: the store is in memory only
 	node      *memory.Node
 	router    *command.Router
 	engine    *engine.Engine
@@ -82,8 +84,8 @@ func WithoutDeadlines() Option {
 }
 
 // New makes a server from a valid configuration; the error names every key
-// that is not. Nothing is opened but the plugin folder and the cache of
-// compiled plugins, and static.dir must be there. The caller must Run it.
+// that is not. Nothing is opened but the plugin folder, the cache of compiled
+// plugins and store.path, and static.dir must be there. The caller must Run it.
 func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -96,19 +98,21 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		config: config, log: log, ready: make(chan struct{}), reload: extra.reload,
 		sections:   sections{start: config.Plugins},
 		hub:        hub.New(config.hubLimits()),
-		store:      memory.New(memory.Options{HistorySize: int64(config.Limits.HistorySize)}),
 		operations: make(operation.Table),
+	}
+	if err := s.openStore(); err != nil {
+		return nil, err
 	}
 	s.node = s.store.Node(config.nodeName())
 	s.buildEngine(extra)
 	plugins, err := plugin.New(s.pluginOptions(extra))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.closeStore())
 	}
 	s.plugins = plugins
 	public, err := s.publicHandler()
 	if err != nil {
-		return nil, errors.Join(err, plugins.Close())
+		return nil, errors.Join(err, plugins.Close(), s.closeStore())
 	}
 	s.transport = transport.New(config.transportOptions(s.engine), s.hub, s.router, public, log.With("component", "transport"))
 	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout, IdleTimeout: time.Minute}
@@ -121,7 +125,7 @@ func (s *Server) buildEngine(extra extras) {
 	s.router.Require(s.config.Auth.Require)
 	s.router.Expose(s.config.exposed())
 	s.engine = engine.New(engine.Options{
-		Hub: s.hub, Node: s.node, Rules: s.router, Observer: s.router,
+		Hub: s.hub, Node: s.node, Rules: s.router, Observer: s.router, Resolver: s.router.Resolver(),
 		Log:    s.log.With("component", "engine"),
 		Limits: s.config.engineLimits(func(name string) int64 { return int64(s.sections.of(name).KVSize) }),
 	})
@@ -168,11 +172,16 @@ func (s *Server) addressOf(l *net.Listener) net.Addr {
 // be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.listen(); err != nil {
-		return errors.Join(err, s.plugins.Close())
+		return errors.Join(err, s.plugins.Close(), s.closeStore())
 	}
 	if err := s.plugins.Load(); err != nil {
-		return errors.Join(err, s.clients.Close(), s.operators.Close(), s.plugins.Close())
+		return errors.Join(err, s.clients.Close(), s.operators.Close(), s.plugins.Close(), s.closeStore())
 	}
+	return errors.Join(s.serve(ctx), s.closeStore())
+}
+
+// serve is Run once everything is open; the store stays so.
+func (s *Server) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
@@ -188,7 +197,12 @@ func (s *Server) Run(ctx context.Context) error {
 	s.serving.Store(true)
 	close(s.ready)
 
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-s.storeFailed():
+		// What it cannot keep must not be shown: a restart reads what it has.
+		cancel(fmt.Errorf("host: store.path: %w", s.journal.Err()))
+	}
 	// The grace is everyone's: the guests' deadlines may be longer.
 	defer time.AfterFunc(s.config.Shutdown.Grace, s.plugins.Abort).Stop()
 	s.shutdown()
@@ -280,6 +294,7 @@ func (s *Server) adminHandler() http.Handler {
 		Held:     s.held,
 		Hooks:    s.engine.WaitingHooks,
 		Slow:     func() admin.Slow { return admin.Slow(s.hub.Slow()) },
+		Store:    s.kept,
 	}))
 	return mux
 }
@@ -289,6 +304,7 @@ func (s *Server) held() admin.Held {
 	return admin.Held{
 		Rooms: held.Rooms, Members: held.Members, Present: held.Present,
 		Streams: held.Streams, Subscriptions: held.Subscriptions,
+		Records: held.Records, RecordBytes: held.RecordBytes,
 		History: held.History, RoomMetadata: held.RoomMetadata,
 	}
 }

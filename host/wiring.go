@@ -55,7 +55,23 @@ func (c *Config) engineLimits(kvSize func(string) int64) engine.Limits {
 		PresenceState: int(c.Limits.PresenceState),
 		RoomMetadata:  int64(c.Limits.RoomMetadata),
 		Hooks:         c.Limits.Hooks,
+
+		RecordSize:        int(c.Limits.RecordSize),
+		RecordsSize:       int64(c.Limits.RecordsSize),
+		RecordPatches:     orNone(c.Limits.RecordPatches),
+		RecordTombstone:   c.Limits.RecordTombstone,
+		CollectionRecords: c.Limits.CollectionRecords,
+		Transaction:       c.Limits.Transaction,
 	}
+}
+
+// orNone turns the 0 of a configuration, which is none, into what package engine
+// reads as none.
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 func (c *Config) builtins() command.Builtins {

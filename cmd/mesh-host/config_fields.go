@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mesh-host/mesh-host/host"
 )
 
 // field is one key of a config struct and where its value goes.
@@ -90,6 +92,10 @@ func (f field) assign(raw any) error {
 		return assignText(target, raw)
 	case *[]string:
 		return assignList(target, raw)
+	case *host.PatternList:
+		return assignPatterns(target, raw)
+	case *host.Filter:
+		return assignFilter(target, raw)
 	case **int:
 		n, ok := raw.(int64)
 		if !ok {

@@ -22,6 +22,7 @@ var flagKeys = map[string]string{
 	"listen":       "listen",
 	"admin.listen": "admin",
 	"plugins.dir":  "plugins",
+	"store.path":   "store",
 }
 
 // addConfigFlags gives a command the flags that load reads.
@@ -31,6 +32,7 @@ func addConfigFlags(flags *pflag.FlagSet) {
 	flags.String("listen", d.Listen, "address for clients, host:port; port 0 picks a free one")
 	flags.String("admin", d.Admin.Listen, "address of the admin API, host:port")
 	flags.String("plugins", d.Plugins.Dir, "folder of the *.wasm plugins")
+	flags.String("store", d.Store.Path, "folder that keeps records, histories, metadata and plugins' stores; \"\" keeps them in memory only")
 }
 
 // addSourceFlags gives a command those that say where to read.

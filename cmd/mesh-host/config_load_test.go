@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
@@ -79,8 +80,10 @@ func TestShippedFileHasEveryKey(t *testing.T) {
 // where the zero value stands for another one.
 func defaultOfMember(f field) string {
 	switch f.key {
-	case "pattern":
+	case "pattern", "records":
 		return "No default."
+	case "limit":
+		return "Default 100"
 	case "history_ttl":
 		return `Default "24h"`
 	case "ttl":
@@ -107,6 +110,21 @@ func TestShippedExamples(t *testing.T) {
 	}
 	wantPresence := host.PresenceConfig{Pattern: "/^chat:.+$/", TTL: 90 * time.Second, Guard: "chat.member", SlowConsumer: host.SlowConflate}
 	wantRoom := host.RoomConfig{Pattern: "/^chat:.+$/", Guard: "chat.invited", MetadataGuard: "chat.lobby"}
+	wantRecord := host.RecordConfig{
+		Pattern: "/^card:.+$/", Guard: "board.member", Writable: true, WriteGuard: "board.editor",
+		TTL: 720 * time.Hour, SlowConsumer: host.SlowConflate,
+	}
+	wantCollection := host.CollectionConfig{
+		Pattern: "/^cards:(?P<board>[^:]+):(.+)$/", Guard: "board.member", Records: host.PatternList{"/^card:.+$/"},
+		Filter: host.Filter{
+			"open": json.RawMessage("true"), "place.board": json.RawMessage(`"${board}"`),
+			"createdBy.team": json.RawMessage(`["$2","all"]`),
+		},
+		Sort: "-updatedAt", Limit: 50,
+	}
+	if !slices.Equal(l.Records, []host.RecordConfig{wantRecord}) || !reflect.DeepEqual(l.Collections, []host.CollectionConfig{wantCollection}) {
+		t.Errorf("the records and collections of the examples are %+v, %+v", l.Records, l.Collections)
+	}
 	if !slices.Equal(l.Channels, []host.ChannelConfig{wantChannel}) || !slices.Equal(l.Presence, []host.PresenceConfig{wantPresence}) ||
 		!slices.Equal(l.Rooms, []host.RoomConfig{wantRoom}) {
 		t.Errorf("the exposures of the examples are %+v, %+v, %+v", l.Channels, l.Presence, l.Rooms)
@@ -115,6 +133,24 @@ func TestShippedExamples(t *testing.T) {
 	if p.Deadline != 500*time.Millisecond || p.Order == nil || *p.Order != -10 || p.Memory != 16*host.MiB ||
 		string(p.Config) != `{"tokens":{"a-long-random-text":"alice"}}` {
 		t.Errorf("[plugins.auth] of the examples is %+v, %s", p, p.Config)
+	}
+}
+
+// TestDocumentedExamples loads what docs/OPERATE.md shows of a file.
+func TestDocumentedExamples(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/OPERATE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Error("there is none")
+	}
+	for _, block := range blocks {
+		if _, err := loadText(t, block[1]); err != nil {
+			t.Errorf("%v in\n%s", err, block[1])
+		}
 	}
 }
 
@@ -133,6 +169,7 @@ var samples = map[string]sample{
 	"log.level":                 quoted("debug"),
 	"log.format":                quoted("json"),
 	"shutdown.grace":            quoted("1m"),
+	"store.path":                quoted("/var/lib/mesh-host"),
 	"demo.enabled":              bare("true"),
 	"static.dir":                quoted("/srv/page"),
 	"handshake.timeout":         quoted("3s"),
@@ -151,6 +188,12 @@ var samples = map[string]sample{
 	"limits.presence_state":     quoted("1KiB"),
 	"limits.room_metadata":      quoted("1GiB"),
 	"limits.history_size":       quoted("1TiB"),
+	"limits.record_size":        quoted("2MiB"),
+	"limits.records_size":       quoted("1GiB"),
+	"limits.record_patches":     bare("0"),
+	"limits.record_tombstone":   quoted("72h"),
+	"limits.collection_records": bare("9"),
+	"limits.transaction":        bare("8"),
 	"limits.hooks":              bare("1"),
 	"liveness.ping_interval":    quoted("1m30s"),
 	"liveness.latency_interval": {"0", `"0s"`},
@@ -163,8 +206,16 @@ var samples = map[string]sample{
 		`[{"pattern":"news","history":10,"history_ttl":"1h0s"}, {"publish":true, "pattern":"/^a\\.b/", "guard":"a.b", "publish_guard":"a.c", "slow_consumer":"drop"}]`,
 		`[{pattern = "news", history = 10, history_ttl = "1h"}, {pattern = "/^a\\.b/", guard = "a.b", publish = true, publish_guard = "a.c", slow_consumer = "drop"}]`,
 	},
-	"presence":                    {`[{"pattern":"x", "ttl":"5s", "slow_consumer":"conflate"}]`, `[{pattern = "x", ttl = "5s", slow_consumer = "conflate"}]`},
-	"rooms":                       {`[{"pattern":"x", "guard":"a.b", "metadata_guard":"a.c"}]`, `[{pattern = "x", guard = "a.b", metadata_guard = "a.c"}]`},
+	"presence": {`[{"pattern":"x", "ttl":"5s", "slow_consumer":"conflate"}]`, `[{pattern = "x", ttl = "5s", slow_consumer = "conflate"}]`},
+	"rooms":    {`[{"pattern":"x", "guard":"a.b", "metadata_guard":"a.c"}]`, `[{pattern = "x", guard = "a.b", metadata_guard = "a.c"}]`},
+	"records": {
+		`[{"pattern":"x", "guard":"a.b", "ttl":"1h"}, {"pattern":"x", "writable":true, "write_guard":"a.c"}]`,
+		`[{pattern = "x", guard = "a.b", ttl = "1h"}, {pattern = "x", writable = true, write_guard = "a.c"}]`,
+	},
+	"collections": {
+		`[{"pattern":"x", "records":"y"}, {"pattern":"/(.)/", "guard":"a.b", "records":["y","z"], "filter":{"a":{"B.c":["$1",1.0,true]}}, "sort":"-a.B", "limit":2}]`,
+		`[{pattern = "x", records = ["y"]}, {pattern = "/(.)/", guard = "a.b", records = ["y", "z"], filter = {"a.B.c" = ["$1", 1.0, true]}, sort = "-a.B", limit = 2}]`,
+	},
 	"plugins.dir":                 quoted("/srv/plugins"),
 	"plugins.cache_dir":           quoted("off"),
 	"plugins.settle":              quoted("1s"),
@@ -282,24 +333,27 @@ func TestEnvironmentNames(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	file := "listen = \":1\"\nadmin.listen = \"[::1]:2\"\nplugins.dir = \"file\"\n"
-	flags := []string{"--listen", ":5", "--admin", "[::1]:6", "--plugins", "flag"}
-	addresses := func(l *loaded) string { return l.Listen + " " + l.Admin.Listen + " " + l.Plugins.Dir }
+	file := "listen = \":1\"\nadmin.listen = \"[::1]:2\"\nplugins.dir = \"file\"\nstore.path = \"kept\"\n"
+	flags := []string{"--listen", ":5", "--admin", "[::1]:6", "--plugins", "flag", "--store", "flag"}
+	addresses := func(l *loaded) string {
+		return l.Listen + " " + l.Admin.Listen + " " + l.Plugins.Dir + " " + l.Store.Path
+	}
 
-	if got := addresses(mustLoad(t, "")); got != ":8080 127.0.0.1:8081 ./plugins" {
+	if got := addresses(mustLoad(t, "")); got != ":8080 127.0.0.1:8081 ./plugins " {
 		t.Errorf("defaults: %s", got)
 	}
-	if got := addresses(mustLoad(t, file)); got != ":1 [::1]:2 file" {
+	if got := addresses(mustLoad(t, file)); got != ":1 [::1]:2 file kept" {
 		t.Errorf("file over defaults: %s", got)
 	}
 	t.Setenv("MESH_LISTEN", ":3")
 	t.Setenv("MESH_ADMIN_LISTEN", "[::1]:4")
 	t.Setenv("MESH_PLUGINS_DIR", "variable")
-	if got := addresses(mustLoad(t, file)); got != ":3 [::1]:4 variable" {
+	t.Setenv("MESH_STORE_PATH", "stored")
+	if got := addresses(mustLoad(t, file)); got != ":3 [::1]:4 variable stored" {
 		t.Errorf("variables over file: %s", got)
 	}
 	l := mustLoad(t, file, flags...)
-	if got := addresses(l); got != ":5 [::1]:6 flag" {
+	if got := addresses(l); got != ":5 [::1]:6 flag flag" {
 		t.Errorf("flags over variables: %s", got)
 	}
 	if got := l.sources["admin.listen"]; got != "--admin" {
@@ -308,6 +362,9 @@ func TestPrecedence(t *testing.T) {
 	// A flag that says the default still wins.
 	if got := mustLoad(t, file, "--listen", ":8080").Listen; got != ":8080" {
 		t.Errorf("--listen :8080 gives %s", got)
+	}
+	if got := mustLoad(t, file, "--store", "").Store.Path; got != "" {
+		t.Errorf("--store \"\" gives %s", got)
 	}
 	t.Setenv("MESH_LISTEN", "")
 	if got := mustLoad(t, file).Listen; got != ":1" {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mesh-host/mesh-host/host"
 )
 
 func configCommand() *cobra.Command {
@@ -133,16 +135,25 @@ func (f field) text() string {
 		}
 		return quoteString(string(text))
 	case []string:
-		quoted := make([]string, len(v))
-		for i, s := range v {
-			quoted[i] = quoteString(s)
-		}
-		return "[" + strings.Join(quoted, ", ") + "]"
+		return listText(v)
+	case host.PatternList:
+		return listText(v)
+	case host.Filter:
+		return filterTOML(v)
 	}
 	if value.Kind() == reflect.String {
 		return quoteString(value.String())
 	}
 	return fmt.Sprint(value.Interface())
+}
+
+// listText writes a list of strings.
+func listText(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = quoteString(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // durationText is d.String() without the units that say nothing: 1h0m0s is 1h.

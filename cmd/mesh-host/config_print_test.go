@@ -170,6 +170,30 @@ func TestPrintRoundTrips(t *testing.T) {
 			[[rooms]]
 			pattern = "c"
 			guard = "p.guard with spaces"
+			[store]
+			path = "data"
+			[[records]]
+			pattern = "/^card:.+$/"
+			guard = "p.read"
+			ttl = "36h"
+			slow_consumer = "conflate"
+			[[records]]
+			pattern = "/^card:.+$/"
+			writable = true
+			[[collections]]
+			pattern = "/^cards:(?P<Of>.+)$/"
+			records = "/^card:.+$/"
+			sort = "-"
+			[collections.filter]
+			createdBy = ["${Of}", "$$", "a\"b\\"]
+			"place.Board".id = 9007199254740993
+			"with space.a\\.b" = -0.5
+			open = true
+			[[collections]]
+			pattern = "all"
+			records = ["a", "b"]
+			filter = {}
+			limit = 1000
 			[metadata]
 			client_writable = ["*"]
 			[plugins.defaults]

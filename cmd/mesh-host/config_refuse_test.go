@@ -39,6 +39,7 @@ func TestFileRefused(t *testing.T) {
 	const (
 		durationHint = `: numbers with h, m, s, ms or us, such as "30s" or "1m30s"`
 		sizeHint     = `: write a whole number of bytes, or one with KiB, MiB, GiB or TiB, such as "64KiB"`
+		collection   = "[[collections]]\npattern = \"a\"\nrecords = \"b\"\n"
 	)
 	tests := []struct{ name, text, want string }{
 		{"no TOML", "listen = ", "FILE:1:9: "},
@@ -93,6 +94,31 @@ func TestFileRefused(t *testing.T) {
 		{"no pattern", "[[channels]]\nhistory = 10", `FILE: channels[0].pattern: it is missing: a name, or an expression between slashes such as "/^chat:.+$/"`},
 		{"bad guard", "[[channels]]\npattern = \"a\"\n[[channels]]\npattern = \"b\"\nguard = \"member\"", `FILE: channels[1].guard: "member" is no guard: write "<plugin>.<guard>"`},
 		{"bad presence", "[[presence]]\npattern = \"a\"\nttl = \"1ms\"", "FILE: presence[0].ttl: 1ms is too short: at least 1s, or 0"},
+
+		{"one record", "[records]\npattern = \"a\"", "FILE: records: it is a table and must be a list of tables: write [[records]]"},
+		{"mistyped records", "[[record]]\npattern = \"a\"", "FILE: record: unknown key, did you mean records?"},
+		{"records no boolean", "[[records]]\npattern = \"a\"\nwritable = \"yes\"", `FILE: records[0].writable: it is the string "yes" and must be true or false`},
+		{"records read twice", "[[records]]\npattern = \"a\"\n[[records]]\npattern = \"a\"", `FILE: records[1].pattern: who may read "a" is said by records[0] already`},
+		{"records mistyped", "[[records]]\npattern = \"a\"\nwriteable = true", "FILE: records[0].writeable: unknown key, did you mean writable?"},
+		{"collection without records", "[[collections]]\npattern = \"a\"", "FILE: collections[0].records: it is missing: a pattern of records, or a list of them"},
+		{"number for patterns", "[[collections]]\npattern = \"a\"\nrecords = 1", "FILE: collections[0].records: it is 1 and must be a pattern, or a list of patterns"},
+		{"number among patterns", "[[collections]]\npattern = \"a\"\nrecords = [\"a\", 1]", "FILE: collections[0].records: it is 1 and must be a string, as every element"},
+		{"no filter", collection + "filter = \"open\"", `FILE: collections[0].filter: it is the string "open" and must be a table such as {open = true, "owner.team" = "$1"}`},
+		{"filters", collection + "filter = [{open = true}]", `FILE: collections[0].filter: it is a list and must be a table such as {open = true, "owner.team" = "$1"}`},
+		{"filter by a day", collection + "filter.due.at = 2026-01-01", `FILE: collections[0].filter: "due.at": it is a date or time and must be a string, a number, true or false, or a list of these`},
+		{"filter by times", collection + "filter.due = [\"never\", 07:32:00]", `FILE: collections[0].filter: "due": it is a date or time and must be a string, a number, true or false, as every element`},
+		{"filter by lists", collection + "filter.a = [[1]]", `FILE: collections[0].filter: "a": it is a list and must be a string, a number, true or false, as every element`},
+		{"filter by tables", collection + "filter.a = [{b = 1}]", `FILE: collections[0].filter: "a": it is a table and must be a string, a number, true or false, as every element`},
+		{"filter by infinity", collection + "filter.a = -inf", `FILE: collections[0].filter: "a": JSON, and so a record, knows no inf and no nan`},
+		{"filter by nothing", collection + "filter.a = {b = {}}", `FILE: collections[0].filter: "a.b": the table is empty`},
+		{"filter by no value", collection + "filter.a = []", `FILE: collections[0].filter: "a": a list of values has 1 to 100 of them`},
+		{"filter twice", collection + "filter = {a = {B = 1}, \"a.B\" = 2}", `FILE: collections[0].filter: "a.B": it is there twice`},
+		{"filter without a path", collection + "filter.\"\" = 1", `FILE: collections[0].filter: "": a path is names of members with dots between them; one is empty`},
+		{"filter by no group", collection + "filter.a = \"$1\"", `FILE: collections[0].filter: "a": $1: the pattern has no such group; it has 0`},
+		{"no order", collection + "sort = true", "FILE: collections[0].sort: it is true and must be a string"},
+		{"large records", "[limits]\nrecord_size = \"4MiB\"", "FILE: limits.record_size: 4MiB does not fit into a reply: at most limits.reply_size (4MiB) less 1KiB"},
+		{"tombstone without unit", "[limits]\nrecord_tombstone = 24", `FILE: limits.record_tombstone: 24 has no unit: write "24s" or "24ms"`},
+		{"store in the page", "store.path = \"page/data\"\nstatic.dir = \"page\"", `FILE: store.path: "page/data" lies in static.dir ("page"), whose files everyone may read`},
 
 		{"plugin called dir", "[plugins.dir]\nmode = \"pool\"", `FILE: plugins.dir: it is a table and must be a string; a plugin cannot be called "dir"`},
 		{"plugin called settle", "[plugins.settle]", `FILE: plugins.settle: it is a table and must be a string; a plugin cannot be called "settle"`},
@@ -202,6 +228,11 @@ func TestVariablesRefused(t *testing.T) {
 		{"MESH_CHANNELS", `[{"pattern":"a","history":9223372036854775808}]`, `MESH_CHANNELS: channels[0].history: it is a number beyond 64 bits and must be a whole number`},
 		{"MESH_CHANNELS", `[{"pattern":"a","guard":null}]`, `MESH_CHANNELS: channels[0].guard: it is null and must be a string`},
 		{"MESH_PRESENCE", `[{"pattern":"/a(/"}]`, `MESH_PRESENCE: presence[0].pattern: "/a(/" is no pattern`},
+		{"MESH_RECORDS", `[{"pattern":"a","Writable":true}]`, `MESH_RECORDS: records[0].Writable: unknown key, did you mean writable?`},
+		{"MESH_COLLECTIONS", `[{"pattern":"a","records":"b","filter":{"a":null}}]`, `MESH_COLLECTIONS: collections[0].filter: "a": it is null and must be a string, a number, true or false, or a list of these`},
+		{"MESH_COLLECTIONS", `[{"pattern":"a","records":"b","filter":{"a":9223372036854775808}}]`, `MESH_COLLECTIONS: collections[0].filter: "a": it is a number beyond 64 bits and must be a string, a number`},
+		{"MESH_COLLECTIONS", `[{"pattern":"a","records":"b","filter":{"a":[1,1e999]}}]`, `MESH_COLLECTIONS: collections[0].filter: "a": it is a number beyond 64 bits and must be a string, a number, true or false, as every element`},
+		{"MESH_LIMITS_RECORD_SIZE", "1GiB", "MESH_LIMITS_RECORD_SIZE: limits.record_size: 1GiB is too large: at most 64MiB"},
 		{"MESH_ADMIN_TOKEN", "short-token", "MESH_ADMIN_TOKEN: admin.token: it is too short"},
 		{"MESH_PLUGINS_AUTH_CONFIG", "{", "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: it is not a JSON object"},
 		{"MESH_PLUGINS_AUTH_CONFIG", "null", "MESH_PLUGINS_AUTH_CONFIG: plugins.auth.config: it is not a JSON object"},

@@ -36,6 +36,7 @@ most shutdown.grace; a second signal ends the process at once.`,
 		Example: `  mesh-host serve
   mesh-host serve --config /etc/mesh-host/config.toml
   mesh-host serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --plugins ./build/plugins
+  mesh-host serve --store /var/lib/mesh-host
   MESH_LOG_FORMAT=json MESH_LIMITS_CONNECTIONS=5000 mesh-host serve`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/admin"
 	"github.com/mesh-host/mesh-host/host/plugin"
@@ -48,10 +49,17 @@ func TestMetrics(t *testing.T) {
 		Sessions: func() int { return 7 },
 		Traffic:  func() admin.Traffic { return admin.Traffic{Refused: 2, BadFrames: 3} },
 		Held: func() admin.Held {
-			return admin.Held{Rooms: 1, Members: 2, Present: 3, Streams: 4, Subscriptions: 5, History: 6, RoomMetadata: 7}
+			return admin.Held{
+				Rooms: 1, Members: 2, Present: 3, Streams: 4, Subscriptions: 5, Records: 11,
+				History: 6, RoomMetadata: 7, RecordBytes: 12,
+			}
 		},
-		Hooks: func() int { return 8 },
-		Slow:  func() admin.Slow { return admin.Slow{Disconnected: 9, Dropped: 10} },
+		Hooks:       func() int { return 8 },
+		Slow:        func() admin.Slow { return admin.Slow{Disconnected: 9, Dropped: 10} },
+		Collections: func() int { return 13 },
+		Store: func() admin.Store {
+			return admin.Store{Commits: 14, Committing: 1500 * time.Millisecond, Changes: 15, Bytes: 16, Pending: 17, Size: 18}
+		},
 		Plugins: func() []plugin.Status {
 			return []plugin.Status{
 				{Name: "chat", File: "chat-go.wasm", Version: "abc", Loaded: true, Instances: 4, Running: 1, Counts: guest.Counts{Calls: 10, Timeouts: 5}},
@@ -71,6 +79,10 @@ func TestMetrics(t *testing.T) {
 		"mesh_host_rooms 1", "mesh_host_room_members 2", "mesh_host_present 3", "mesh_host_channel_streams 4",
 		"mesh_host_topics 5", "mesh_host_channel_history_bytes 6", "mesh_host_room_metadata_bytes 7",
 		"mesh_host_hooks_waiting 8", "mesh_host_slow_consumers_total 9", "mesh_host_pushes_dropped_total 10",
+		"mesh_host_records 11", "mesh_host_record_bytes 12", "mesh_host_collections 13",
+		"mesh_host_store_commits_total 14", "mesh_host_store_commit_seconds_total 1.5",
+		"mesh_host_store_changes_total 15", "mesh_host_store_bytes_total 16",
+		"mesh_host_store_changes_pending 17", "mesh_host_store_file_bytes 18",
 		`mesh_host_plugin_loaded{file="chat-go.wasm",plugin="chat",version="abc"} 1`,
 		`mesh_host_plugin_loaded{file="chat-copy.wasm",plugin="chat",version=""} 0`,
 		`mesh_host_plugin_file_failing{file="\"odd\\xff.wasm\"",plugin="odd"} 1`,
@@ -81,5 +93,22 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("no line %q in\n%s", line, body)
 		}
+	}
+}
+
+// A server that keeps nothing on disk has no figures of it.
+func TestMetricsWithoutAStore(t *testing.T) {
+	t.Parallel()
+	h := admin.Metrics(admin.Sources{
+		Sessions: func() int { return 0 },
+		Traffic:  func() admin.Traffic { return admin.Traffic{} },
+		Held:     func() admin.Held { return admin.Held{} },
+		Hooks:    func() int { return 0 },
+		Slow:     func() admin.Slow { return admin.Slow{} },
+		Plugins:  func() []plugin.Status { return nil },
+	})
+	code, body := get(t, h, "/metrics")
+	if code != http.StatusOK || !strings.Contains(body, "mesh_host_records 0\n") || strings.Contains(body, "mesh_host_store_") {
+		t.Errorf("%d %s", code, body)
 	}
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,13 +24,32 @@ type Sources struct {
 	Hooks func() int
 	// Slow counts what became of slow consumers.
 	Slow func() Slow
+	// Collections is how many collections this node's sessions subscribe to;
+	// those of different sessions count each for itself. nil: none.
+	Collections func() int
+	// Store counts what is kept on disk; nil: nothing is.
+	Store func() Store
 }
 
 // Held is what is kept for clients.
 type Held struct {
 	Rooms, Members, Present, Streams, Subscriptions int
-	// History and RoomMetadata are in bytes.
-	History, RoomMetadata int64
+	// Records are those that have a value or a tombstone.
+	Records int
+	// History, RoomMetadata and RecordBytes are in bytes.
+	History, RoomMetadata, RecordBytes int64
+}
+
+// Store is what is kept on disk.
+type Store struct {
+	// Commits is how often changes were made to last since the start, many at
+	// once, and Committing how long that took in all.
+	Commits    int64
+	Committing time.Duration
+	// Changes and Bytes are what was written with them.
+	Changes, Bytes int64
+	// Pending are the changes that wait for it, Size what the file has, in bytes.
+	Pending, Size int64
 }
 
 // Slow counts, since the start, the sessions that were disconnected for reading
@@ -51,27 +71,36 @@ func Metrics(s Sources) http.Handler {
 }
 
 var (
-	sessions   = describe("sessions", "Sessions that are connected.")
-	refused    = describe("handshakes_refused_total", "Handshakes that were refused.")
-	badFrames  = describe("bad_frames_total", "Frames that were no command.")
-	rooms      = describe("rooms", "Rooms that have members or metadata.")
-	members    = describe("room_members", "Memberships in rooms.")
-	present    = describe("present", "Members that are present in rooms whose presence is tracked.")
-	streams    = describe("channel_streams", "Channels of which messages are kept.")
-	history    = describe("channel_history_bytes", "Bytes of messages that are kept.")
-	metadata   = describe("room_metadata_bytes", "Bytes of the metadata of rooms.")
-	topics     = describe("topics", "Channels and presences that this node's sessions subscribe to.")
-	hooks      = describe("hooks_waiting", "Joins and leaves that wait for their hooks.")
-	slow       = describe("slow_consumers_total", "Sessions that were closed for reading too slowly.")
-	skipped    = describe("pushes_dropped_total", "Pushes dropped or replaced for sessions that read too slowly.")
-	loaded     = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
-	failing    = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
-	instances  = describe("plugin_instances", "Instances that exist.", "plugin")
-	running    = describe("plugin_instances_running", "Instances that run a call.", "plugin")
-	calls      = describe("plugin_calls_total", "Calls that were given an instance.", "plugin")
-	errorCount = describe("plugin_errors_total", "Calls that did not end well, by cause: error is the plugin's own answer.", "plugin", "cause")
-	discarded  = describe("plugin_instances_discarded_total", "Instances thrown away after a fault or a timeout.", "plugin")
-	dropped    = describe("plugin_log_lines_dropped_total", "Log lines beyond the plugin's log rate.", "plugin")
+	sessions    = describe("sessions", "Sessions that are connected.")
+	refused     = describe("handshakes_refused_total", "Handshakes that were refused.")
+	badFrames   = describe("bad_frames_total", "Frames that were no command.")
+	rooms       = describe("rooms", "Rooms that have members or metadata.")
+	members     = describe("room_members", "Memberships in rooms.")
+	present     = describe("present", "Members that are present in rooms whose presence is tracked.")
+	streams     = describe("channel_streams", "Channels of which messages are kept.")
+	history     = describe("channel_history_bytes", "Bytes of messages that are kept.")
+	metadata    = describe("room_metadata_bytes", "Bytes of the metadata of rooms.")
+	records     = describe("records", "Records that have a value or a tombstone.")
+	recordBytes = describe("record_bytes", "Bytes of records and their patches.")
+	topics      = describe("topics", "Channels, presences and records that this node's sessions subscribe to.")
+	collections = describe("collections", "Collections that this node's sessions subscribe to.")
+	hooks       = describe("hooks_waiting", "Joins, leaves and versions of records that wait for their hooks.")
+	slow        = describe("slow_consumers_total", "Sessions that were closed for reading too slowly.")
+	skipped     = describe("pushes_dropped_total", "Pushes dropped or replaced for sessions that read too slowly.")
+	commits     = describe("store_commits_total", "Writes to disk, many changes at once.")
+	committing  = describe("store_commit_seconds_total", "Time that writes to disk took, in all.")
+	changes     = describe("store_changes_total", "Changes that were written to disk.")
+	written     = describe("store_bytes_total", "Bytes of the changes that were written to disk.")
+	pending     = describe("store_changes_pending", "Changes that wait for the disk.")
+	fileSize    = describe("store_file_bytes", "Bytes of the file on disk.")
+	loaded      = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
+	failing     = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
+	instances   = describe("plugin_instances", "Instances that exist.", "plugin")
+	running     = describe("plugin_instances_running", "Instances that run a call.", "plugin")
+	calls       = describe("plugin_calls_total", "Calls that were given an instance.", "plugin")
+	errorCount  = describe("plugin_errors_total", "Calls that did not end well, by cause: error is the plugin's own answer.", "plugin", "cause")
+	discarded   = describe("plugin_instances_discarded_total", "Instances thrown away after a fault or a timeout.", "plugin")
+	dropped     = describe("plugin_log_lines_dropped_total", "Log lines beyond the plugin's log rate.", "plugin")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -86,7 +115,8 @@ var _ prometheus.Collector = collector{}
 func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, refused, badFrames,
-		rooms, members, present, streams, history, metadata, topics, hooks, slow, skipped,
+		rooms, members, present, streams, history, metadata, records, recordBytes, topics, collections,
+		hooks, slow, skipped, commits, committing, changes, written, pending, fileSize,
 		loaded, failing, instances, running, calls, errorCount, discarded, dropped,
 	} {
 		to <- d
@@ -95,51 +125,77 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(to chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-	}
-	gauge(sessions, float64(c.sources.Sessions()))
+	scrape := scrape(to)
+	scrape.gauge(sessions, float64(c.sources.Sessions()))
 	traffic := c.sources.Traffic()
-	counter(refused, traffic.Refused)
-	counter(badFrames, traffic.BadFrames)
-	c.collectHeld(gauge)
-	gauge(hooks, float64(c.sources.Hooks()))
+	scrape.counter(refused, traffic.Refused)
+	scrape.counter(badFrames, traffic.BadFrames)
+	scrape.held(c.sources.Held())
+	if c.sources.Collections != nil {
+		scrape.gauge(collections, float64(c.sources.Collections()))
+	}
+	scrape.gauge(hooks, float64(c.sources.Hooks()))
 	readers := c.sources.Slow()
-	counter(slow, readers.Disconnected)
-	counter(skipped, readers.Dropped)
+	scrape.counter(slow, readers.Disconnected)
+	scrape.counter(skipped, readers.Dropped)
+	if c.sources.Store != nil {
+		scrape.store(c.sources.Store())
+	}
+	scrape.plugins(c.sources.Plugins())
+}
+
+// scrape takes the metrics of one.
+type scrape chan<- prometheus.Metric
+
+func (s scrape) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (s scrape) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+}
+
+func (s scrape) held(held Held) {
+	s.gauge(rooms, float64(held.Rooms))
+	s.gauge(members, float64(held.Members))
+	s.gauge(present, float64(held.Present))
+	s.gauge(streams, float64(held.Streams))
+	s.gauge(history, float64(held.History))
+	s.gauge(metadata, float64(held.RoomMetadata))
+	s.gauge(records, float64(held.Records))
+	s.gauge(recordBytes, float64(held.RecordBytes))
+	s.gauge(topics, float64(held.Subscriptions))
+}
+
+func (s scrape) store(kept Store) {
+	s.counter(commits, uint64(kept.Commits))
+	s <- prometheus.MustNewConstMetric(committing, prometheus.CounterValue, kept.Committing.Seconds())
+	s.counter(changes, uint64(kept.Changes))
+	s.counter(written, uint64(kept.Bytes))
+	s.gauge(pending, float64(kept.Pending))
+	s.gauge(fileSize, float64(kept.Size))
+}
+
+func (s scrape) plugins(all []plugin.Status) {
 	counted := make(map[string]bool) // two files may claim one name
-	for _, p := range c.sources.Plugins() {
+	for _, p := range all {
 		p.Name, p.File = label(p.Name), label(p.File)
-		gauge(loaded, truth(p.Loaded), p.Name, p.File, p.Version)
-		gauge(failing, truth(p.Error != ""), p.Name, p.File)
+		s.gauge(loaded, truth(p.Loaded), p.Name, p.File, p.Version)
+		s.gauge(failing, truth(p.Error != ""), p.Name, p.File)
 		if counted[p.Name] {
 			continue
 		}
 		counted[p.Name] = true
-		gauge(instances, float64(p.Instances), p.Name)
-		gauge(running, float64(p.Running), p.Name)
-		counter(calls, p.Counts.Calls, p.Name)
-		counter(errorCount, p.Counts.Errors, p.Name, "error")
-		counter(errorCount, p.Counts.Faults, p.Name, "fault")
-		counter(errorCount, p.Counts.Timeouts, p.Name, "timeout")
-		counter(errorCount, p.Counts.Busy, p.Name, "busy")
-		counter(discarded, p.Counts.Discarded, p.Name)
-		counter(dropped, p.Counts.DroppedLines, p.Name)
+		s.gauge(instances, float64(p.Instances), p.Name)
+		s.gauge(running, float64(p.Running), p.Name)
+		s.counter(calls, p.Counts.Calls, p.Name)
+		s.counter(errorCount, p.Counts.Errors, p.Name, "error")
+		s.counter(errorCount, p.Counts.Faults, p.Name, "fault")
+		s.counter(errorCount, p.Counts.Timeouts, p.Name, "timeout")
+		s.counter(errorCount, p.Counts.Busy, p.Name, "busy")
+		s.counter(discarded, p.Counts.Discarded, p.Name)
+		s.counter(dropped, p.Counts.DroppedLines, p.Name)
 	}
-}
-
-func (c collector) collectHeld(gauge func(*prometheus.Desc, float64, ...string)) {
-	held := c.sources.Held()
-	gauge(rooms, float64(held.Rooms))
-	gauge(members, float64(held.Members))
-	gauge(present, float64(held.Present))
-	gauge(streams, float64(held.Streams))
-	gauge(history, float64(held.History))
-	gauge(metadata, float64(held.RoomMetadata))
-	gauge(topics, float64(held.Subscriptions))
 }
 
 // label makes a name that a file system allows one that a label may hold.

@@ -50,13 +50,14 @@ type Node interface {
 	Rooms() Rooms
 	Presence() Presence
 	RoomMetadata() RoomMetadata
+	Records() Records
 	Bus() Bus
 }
 
 // Receiver is the node's side of a backplane. None of its methods may block or
 // call back into the backplane: they are called within the changes they tell
 // of. What they are given is good until they return; what is kept longer is
-// copied.
+// copied, save what is in a RecordChange.
 type Receiver interface {
 	// Message tells of a message on a channel that the node has subscribed to,
 	// in the order of offsets.
@@ -70,6 +71,14 @@ type Receiver interface {
 	// Metadata tells of new metadata of one of the node's own connections, in
 	// the order of the changes; nil is none.
 	Metadata(connection string, metadata []byte)
+	// Record tells of a change of a record that the node has subscribed to, by
+	// itself or with all others, in the order of versions; once each. What it
+	// holds never changes and may be kept.
+	Record(c RecordChange)
+	// Wrote tells of a change that this node has made: of each change exactly
+	// one node is told so, by an expiry the one that has found it. Those of a
+	// record come in the order of versions, as long as one node makes them.
+	Wrote(c RecordChange)
 	// Instruct does something to the node's own connections among an audience
 	// and returns how many it reached.
 	Instruct(to Audience, what Instruction) int

@@ -11,6 +11,13 @@ const (
 	Channel Kind = iota + 1
 	// PresenceOf topics carry the changes of presence in a room.
 	PresenceOf
+	// RecordOf topics carry the changes of a record.
+	RecordOf
+	// AllRecords, which has no name, carries the changes of all records.
+	AllRecords
+	// CollectionOf names a collection in an Unsubscribe; no backplane carries
+	// it.
+	CollectionOf
 )
 
 // Topic is something that a node can subscribe to.

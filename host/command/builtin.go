@@ -68,13 +68,22 @@ func (r *Router) Bind(e *engine.Engine, o Builtins) {
 		"get-room-metadata":          b.getRoomMetadata,
 		"get-connection-metadata":    b.getConnectionMetadata,
 		"set-my-connection-metadata": b.setMyConnectionMetadata,
+		"subscribe-record":           b.subscribeRecord,
+		"unsubscribe-record":         b.unsubscribeRecord,
+		"publish-record-update":      b.publishRecordUpdate,
+		"transaction":                b.transaction,
+		"subscribe-collection":       b.subscribeCollection,
+		"unsubscribe-collection":     b.unsubscribeCollection,
 	} {
 		r.builtins[name] = &Command{Name: protocol.MeshPrefix + name, Handler: serve, Always: slices.Contains(takingBack, name)}
 	}
 }
 
 // takingBack are the built-ins that only take something back.
-var takingBack = []string{"unsubscribe-channel", "leave-room", "unsubscribe-presence", "clear-presence-state"}
+var takingBack = []string{
+	"unsubscribe-channel", "leave-room", "unsubscribe-presence", "clear-presence-state",
+	"unsubscribe-record", "unsubscribe-collection",
+}
 
 func (c *Call) replyBool(v bool) error {
 	if v {

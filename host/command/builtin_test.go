@@ -27,7 +27,7 @@ type bound struct {
 type guard func(name string, a abi.Access) error
 
 // Ask implements command.Guard.
-func (g guard) Ask(_ context.Context, _ *command.Call, name string, a abi.Access) error {
+func (g guard) Ask(_ context.Context, _ *command.Call, name string, a abi.Access, _ []byte) error {
 	return g(name, a)
 }
 
@@ -51,13 +51,18 @@ func bind(guards map[string]command.Guard, o command.Builtins) bound {
 			Pattern: pattern, Guard: guard, Publish: true, PublishGuard: guard, History: 10, HistoryTTL: time.Hour,
 		})
 		set.Presence = append(set.Presence, exposure.Presence{Pattern: pattern, Guard: guard})
+		set.Records = append(set.Records, exposure.Record{Pattern: pattern, Guard: guard, Writable: true, WriteGuard: guard})
 	}
+	set.Records = append(set.Records, exposure.Record{Pattern: mustParse("/^read.*$/")})
+	set.Collections = []exposure.Collection{{
+		Pattern: mustParse("open:all"), Records: []exposure.Pattern{mustParse("/^(open|shut).*$/")}, Limit: 10,
+	}}
 	set.Rooms = []exposure.Room{
 		{Pattern: mustParse("closed"), Guard: "p.shut"}, {Pattern: mustParse("known"), MetadataGuard: "p.open"},
 	}
 	b.Expose(set)
 	b.engine = engine.New(engine.Options{
-		Hub: b.hub, Node: memory.New(memory.Options{}).Node("n"), Rules: b.Router, Observer: b.Router, Log: silent,
+		Hub: b.hub, Node: memory.New(memory.Options{}).Node("n"), Rules: b.Router, Observer: b.Router, Resolver: b.Resolver(), Log: silent,
 		Limits: engine.Limits{Subscriptions: 100, Rooms: 100, PresenceState: 100, MetadataSize: 1000},
 	})
 	b.Bind(b.engine, o)

@@ -44,10 +44,32 @@ func (r *Router) RoomChanged(ctx context.Context, e engine.RoomEvent) {
 	})
 }
 
+// ObservesRecord implements engine.Observer.
+func (r *Router) ObservesRecord(id string) bool {
+	for _, o := range r.table.Load().RecordObservers {
+		if o.Observes(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// RecordChanged implements engine.Observer: it tells those observers of the
+// present table that want to know of the record.
+func (r *Router) RecordChanged(ctx context.Context, e engine.RecordEvent) {
+	r.observe(ctx, func(t *Table) {
+		for _, o := range t.RecordObservers {
+			if o.Observes(e.ID) {
+				o.RecordChanged(ctx, e)
+			}
+		}
+	})
+}
+
 // observe tells observers, when it has its turn, unless ctx ends before that.
 // Where there are none it has nothing to wait for.
 func (r *Router) observe(ctx context.Context, tell func(*Table)) {
-	if t := r.table.Load(); len(t.Observers)+len(t.RoomObservers) == 0 {
+	if t := r.table.Load(); len(t.Observers)+len(t.RoomObservers)+len(t.RecordObservers) == 0 {
 		return
 	}
 	select {

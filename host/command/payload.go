@@ -2,6 +2,7 @@ package command
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -169,6 +170,18 @@ func (f *fields) flag(field string) bool {
 	}
 	f.fail(field, "must be true or false")
 	return false
+}
+
+// oneOf returns a word out of several, the first where it is absent.
+func (f *fields) oneOf(field string, words ...string) string {
+	word := f.text(field)
+	switch {
+	case word == "":
+		return words[0]
+	case f.failed == nil && !slices.Contains(words, word):
+		f.fail(field, "must be "+strings.Join(words, " or "))
+	}
+	return word
 }
 
 // nested returns the fields of an object in a field, nil where it is absent.

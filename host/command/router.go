@@ -33,6 +33,7 @@ type Router struct {
 var (
 	_ engine.Rules    = (*Router)(nil)
 	_ engine.Observer = (*Router)(nil)
+	_ engine.Resolver = resolving{}
 )
 
 // NewRouter makes a router with an empty table; Bind gives it the built-in
@@ -97,6 +98,14 @@ func (r *Router) Channel(name string) *exposure.Channel { return r.table.Load().
 
 // Tracked implements engine.Rules.
 func (r *Router) Tracked(room string) *exposure.Presence { return r.table.Load().exposed.Tracked(room) }
+
+// Record implements engine.Rules.
+func (r *Router) Record(id string) *exposure.Record { return r.table.Load().exposed.Record(id) }
+
+// Collection implements engine.Rules.
+func (r *Router) Collection(id string) *exposure.Collection {
+	return r.table.Load().exposed.Collection(id)
+}
 
 // Exposed implements engine.Rules.
 func (r *Router) Exposed() exposure.Set { return r.table.Load().exposed.Set }

@@ -56,6 +56,21 @@ type RoomObserver interface {
 	RoomChanged(ctx context.Context, e engine.RoomEvent)
 }
 
+// RecordObserver learns of new versions of records, like an Observer.
+type RecordObserver interface {
+	// Observes reports whether it wants to know of a record; it does not block.
+	Observes(id string) bool
+	RecordChanged(ctx context.Context, e engine.RecordEvent)
+}
+
+// Resolver says which records a collection has. It is called from many
+// goroutines at once.
+type Resolver interface {
+	// Resolve returns ids; the call's session is that of the subscriber, nil
+	// where the collection is shared.
+	Resolve(ctx context.Context, c *Call, collection string) ([]string, error)
+}
+
 // Entries is what a table is made of; the slices are in the order of running.
 type Entries struct {
 	Commands       []Command
@@ -63,6 +78,10 @@ type Entries struct {
 	Authenticators []Authenticator
 	Observers      []Observer
 	RoomObservers  []RoomObserver
+	// RecordObservers are hooks of records.
+	RecordObservers []RecordObserver
+	// Resolvers are the plugins' resolvers, by exposure.Collection.Resolver.
+	Resolvers map[string]Resolver
 	// Authenticating names the plugins behind Authenticators.
 	Authenticating map[string]bool
 	// Guards are the plugins' guards, by "<plugin>.<guard>".

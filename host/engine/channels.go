@@ -118,7 +118,7 @@ type Subscribed struct {
 // and the pushes after Release. It fails with ELIMIT.
 func (e *Engine) Subscribe(ctx context.Context, s *hub.Session, x *exposure.Channel, q Subscription) (Subscribed, error) {
 	t := hub.Topic{Kind: hub.ChannelTopic, Name: q.Channel}
-	sub, err := e.hold(ctx, s, t, x.SlowConsumer)
+	hold, err := e.hold(ctx, s, t, hub.Terms{Policy: x.SlowConsumer})
 	if err != nil {
 		return Subscribed{}, err
 	}
@@ -127,7 +127,7 @@ func (e *Engine) Subscribe(ctx context.Context, s *hub.Session, x *exposure.Chan
 		e.unsubscribe(ctx, s, t)
 		return begun, err
 	}
-	begun.Release = release(s, sub, hub.Position(begun.Position))
+	begun.Release = release(s, hold, hub.Position(begun.Position))
 	return begun, nil
 }
 

@@ -1,5 +1,5 @@
 // Package engine is what the server can do: rooms, presence, channels,
-// metadata, addressing, the plugins' key-value store. It stands between the
+// records, collections, metadata, addressing, the plugins' key-value store. It stands between the
 // node's sessions (package hub) and what all nodes share (package backplane),
 // and gives the operations of abi/operations.json their meaning, save those
 // that only the plugin manager knows. Whether a client may do something is
@@ -22,8 +22,24 @@ type Rules interface {
 	// Tracked returns the exposure of a room's presence, nil where it is not
 	// tracked.
 	Tracked(room string) *exposure.Presence
+	// Record returns the first exposure of a record, nil where it is closed.
+	Record(id string) *exposure.Record
+	// Collection returns the exposure of a collection, nil where it is closed.
+	Collection(id string) *exposure.Collection
 	// Exposed returns all exposures, in the order in which they are tried.
 	Exposed() exposure.Set
+}
+
+// Resolver answers what only plugins can: which records a collection has, and
+// which of them a client may read. It calls into plugins, so it may take as long
+// as their deadlines allow.
+type Resolver interface {
+	// Resolve returns the ids of a collection's records in its order, for a
+	// session, or for all where s is nil. An error refuses: a collection that
+	// is there stays as it is.
+	Resolve(ctx context.Context, s *hub.Session, x *exposure.Collection, id string) ([]string, error)
+	// MayRead reports whether a session may read a record.
+	MayRead(ctx context.Context, s *hub.Session, record string) bool
 }
 
 // Options are what an Engine is made with. All but Limits must be set.
@@ -32,6 +48,7 @@ type Options struct {
 	Node     backplane.Node
 	Rules    Rules
 	Observer Observer
+	Resolver Resolver
 	Log      *slog.Logger
 	Limits   Limits
 }
@@ -41,16 +58,18 @@ type Options struct {
 // do, unless the backplane fails in a way it does not announce. What is passed
 // in is not kept, and what is returned must not be changed.
 type Engine struct {
-	hub      *hub.Hub
-	node     backplane.Node
-	rules    Rules
-	log      *slog.Logger
-	limits   Limits
-	clients  clients
-	interest interest
-	events   events
-	lapses   lapses
-	tasks    tasks
+	hub         *hub.Hub
+	node        backplane.Node
+	rules       Rules
+	log         *slog.Logger
+	limits      Limits
+	clients     clients
+	interest    interest
+	events      events
+	lapses      lapses
+	turns       turns
+	collections collections
+	tasks       tasks
 }
 
 // New makes an engine and attaches it to its node's backplane. The caller must
@@ -63,6 +82,8 @@ func New(o Options) *Engine {
 	e.interest.init(o.Node.Bus())
 	e.events.init(o.Observer, e.limits.Hooks, &e.tasks)
 	e.lapses.init()
+	e.turns.init()
+	e.collections.init(e, o.Resolver)
 	o.Node.Attach(receiver{e})
 	return e
 }
@@ -72,6 +93,7 @@ func New(o Options) *Engine {
 func (e *Engine) Run(ctx context.Context) {
 	e.watchPresence(ctx)
 	e.tasks.end()
+	e.collections.end()
 	e.events.end()
 	e.tasks.wait()
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -13,36 +12,10 @@ import (
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-// Observer learns of what happens to rooms. Its failures are its own to log.
-type Observer interface {
-	// ObservesRooms reports whether anyone wants to know.
-	ObservesRooms() bool
-	// RoomChanged is told of one event. Those of one connection come one after
-	// the other, in the order of the changes, and never within a call into a
-	// plugin. It returns soon once ctx is done.
-	RoomChanged(ctx context.Context, e RoomEvent)
-}
-
-// RoomEvent is a connection that has joined or left a room.
-type RoomEvent struct {
-	// Joined tells the two apart.
-	Joined bool
-	Room   string
-	// Reason says why a member has left, one of abi's; "" for a join.
-	Reason string
-	// Connection, User and Metadata are those of the member, as they were when
-	// it happened.
-	Connection, User string
-	Metadata         json.RawMessage
-}
-
-// size is what a waiting event keeps, in bytes, roughly.
-func (e *RoomEvent) size() int64 { return int64(len(e.Metadata)) + 256 }
-
 // The bounds of events that wait for their hooks, beside limits.hooks.
 const (
-	// maxQueued is how many of one connection may wait: one that joins and
-	// leaves faster than its hooks run holds up no one else.
+	// maxQueued is how many of one connection or record may wait: one that
+	// changes faster than its hooks run holds up no one else.
 	maxQueued = 64
 	// maxQueuedBytes is how much all of them may keep.
 	maxQueuedBytes = 64 << 20
@@ -52,8 +25,8 @@ const (
 	admitPause    = 5 * time.Millisecond
 )
 
-// events runs the observer for what happens to rooms: each event once, those of
-// a connection in order, beside whatever caused them. A change that someone
+// events runs the observer for what happens to rooms and records: each event
+// once, those of a connection or a record in order, beside whatever caused them. A change that someone
 // asks for is not made while too many wait; what follows from an end, such as a
 // connection's, always is.
 type events struct {
@@ -75,9 +48,9 @@ type eventShard struct {
 	queues map[string]*queue
 }
 
-// queue holds a connection's events while one of them runs.
+// queue holds the events about one thing while one of them runs.
 type queue struct {
-	events []RoomEvent
+	events []event
 	done   chan struct{} // closed when the last one has run
 }
 
@@ -89,36 +62,36 @@ func (x *events) init(o Observer, limit int, t *tasks) {
 	}
 }
 
-func (x *events) shard(connection string) *eventShard {
-	return &x.shards[maphash.String(x.seed, connection)%uint64(len(x.shards))]
+func (x *events) shard(about string) *eventShard {
+	return &x.shards[maphash.String(x.seed, about)%uint64(len(x.shards))]
 }
 
-// crowded reports whether a connection's change would have to wait.
-func (x *events) crowded(connection string) bool {
+// crowded reports whether a change of something would have to wait.
+func (x *events) crowded(about string) bool {
 	if x.waiting.Load() == 0 {
 		return false
 	}
-	shard := x.shard(connection)
+	shard := x.shard(about)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	q := shard.queues[connection]
+	q := shard.queues[about]
 	return q != nil && len(q.events) >= maxQueued || x.waiting.Load() >= x.limit || x.bytes.Load() >= maxQueuedBytes
 }
 
-// admit waits a moment until a connection's change may bring an event.
-func (x *events) admit(ctx context.Context, connection string) error {
-	if !x.crowded(connection) {
+// admit waits a moment until a change of something may bring an event.
+func (x *events) admit(ctx context.Context, about string) error {
+	if !x.crowded(about) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, admitPatience)
 	defer cancel()
 	ticker := time.NewTicker(admitPause)
 	defer ticker.Stop()
-	for x.crowded(connection) {
+	for x.crowded(about) {
 		select {
 		case <-ctx.Done():
 			return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf(
-				"Too many events wait for their hooks: %d of this connection, or limits.hooks (%d) of all", maxQueued, x.limit))
+				"Too many events wait for their hooks: %d of this connection or record, or limits.hooks (%d) of all", maxQueued, x.limit))
 		case <-ticker.C:
 		}
 	}
@@ -130,53 +103,51 @@ func (x *events) admit(ctx context.Context, connection string) error {
 func (e *Engine) Crowded(connection string) bool { return e.events.crowded(connection) }
 
 // add has an event observed. It never blocks.
-func (x *events) add(e RoomEvent) {
-	if !x.observer.ObservesRooms() {
-		return
-	}
-	shard := x.shard(e.Connection)
+func (x *events) add(e event) {
+	about := e.about()
+	shard := x.shard(about)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	q := shard.queues[e.Connection]
+	q := shard.queues[about]
 	if q == nil {
 		q = &queue{done: make(chan struct{})}
-		if !x.tasks.start(func() { x.run(e.Connection, q) }) {
+		if !x.tasks.start(func() { x.run(about, q) }) {
 			return // no one is told any more
 		}
-		shard.queues[e.Connection] = q
+		shard.queues[about] = q
 	}
 	q.events = append(q.events, e)
 	x.waiting.Add(1)
 	x.bytes.Add(e.size())
 }
 
-// run observes a connection's events until there are none.
-func (x *events) run(connection string, q *queue) {
+// run observes the events of a queue until there are none.
+func (x *events) run(about string, q *queue) {
 	for {
-		next, more := x.next(connection, q)
-		if !more {
+		next := x.next(about, q)
+		if next == nil {
 			close(q.done)
 			return
 		}
-		x.observer.RoomChanged(x.life, next)
+		next.tell(x.life, x.observer)
 		x.waiting.Add(-1)
 		x.bytes.Add(-next.size())
 	}
 }
 
 // next takes an event off a queue; without one the queue ends.
-func (x *events) next(connection string, q *queue) (RoomEvent, bool) {
-	shard := x.shard(connection)
+func (x *events) next(about string, q *queue) event {
+	shard := x.shard(about)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	if len(q.events) == 0 {
-		delete(shard.queues, connection)
-		return RoomEvent{}, false
+		delete(shard.queues, about)
+		return nil
 	}
 	next := q.events[0]
-	q.events[0] = RoomEvent{}
+	q.events[0] = nil
 	q.events = q.events[1:]
-	return next, true
+	return next
 }
 
 // drained waits until what has happened to a connection so far was observed,
@@ -195,5 +166,6 @@ func (x *events) drained(ctx context.Context, connection string) {
 	}
 }
 
-// WaitingHooks returns how many joins and leaves wait for their hooks.
+// WaitingHooks returns how many joins, leaves and versions of records wait for
+// their hooks.
 func (e *Engine) WaitingHooks() int { return int(e.events.waiting.Load()) }

@@ -113,6 +113,10 @@ func sharedTopic(t hub.Topic) (backplane.Topic, bool) {
 		return backplane.Topic{Kind: backplane.Channel, Name: t.Name}, true
 	case hub.PresenceTopic:
 		return backplane.Topic{Kind: backplane.PresenceOf, Name: t.Name}, true
+	case hub.RecordTopic:
+		return backplane.Topic{Kind: backplane.RecordOf, Name: t.Name}, true
+	case hub.CollectionTopic: // any record may be what changes it
+		return backplane.Topic{Kind: backplane.AllRecords}, true
 	}
 	return backplane.Topic{}, false
 }

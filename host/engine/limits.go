@@ -1,5 +1,7 @@
 package engine
 
+import "time"
+
 // The defaults of Limits.
 const (
 	DefaultMetadataSize  = 64 << 10
@@ -11,6 +13,14 @@ const (
 	DefaultPresenceState = 4 << 10
 	DefaultRoomMetadata  = 64 << 20
 	DefaultHooks         = 65_536
+
+	DefaultRecordSize      = 1 << 20
+	DefaultRecordsSize     = 256 << 20
+	DefaultRecordPatches   = 64
+	DefaultRecordTombstone = 24 * time.Hour
+	DefaultTransaction     = 100
+
+	DefaultCollectionRecords = 10_000
 )
 
 // Limits bound what an Engine accepts. A zero value is the default.
@@ -28,8 +38,8 @@ type Limits struct {
 	// allows none. It must be safe for concurrent use; nil is DefaultKVSize for
 	// every plugin.
 	KVSize func(plugin string) int64
-	// Subscriptions is the most channels and presence subscriptions of a
-	// session together (limits.subscriptions), Rooms the most rooms
+	// Subscriptions is the most channels, presence subscriptions, records and
+	// collections of a session together (limits.subscriptions), Rooms the most rooms
 	// (limits.rooms).
 	Subscriptions, Rooms int
 	// PresenceState is the most bytes of one state (limits.presence_state).
@@ -39,6 +49,20 @@ type Limits struct {
 	RoomMetadata int64
 	// Hooks is the most events that wait for their hooks (limits.hooks).
 	Hooks int
+	// RecordSize is the most bytes of a record's value (limits.record_size),
+	// RecordsSize of all records together (limits.records_size).
+	RecordSize  int
+	RecordsSize int64
+	// RecordPatches is how many patches of a record are kept for those who come
+	// back (limits.record_patches); negative keeps none. RecordTombstone is how
+	// long the version of a deletion is (limits.record_tombstone).
+	RecordPatches   int
+	RecordTombstone time.Duration
+	// Transaction is the most operations of one (limits.transaction).
+	Transaction int
+	// CollectionRecords is the most records of all collections of a session
+	// together (limits.collection_records).
+	CollectionRecords int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -50,6 +74,12 @@ func (l Limits) withDefaults() Limits {
 	l.PresenceState = orDefault(l.PresenceState, DefaultPresenceState)
 	l.RoomMetadata = orDefault(l.RoomMetadata, DefaultRoomMetadata)
 	l.Hooks = orDefault(l.Hooks, DefaultHooks)
+	l.RecordSize = orDefault(l.RecordSize, DefaultRecordSize)
+	l.RecordsSize = orDefault(l.RecordsSize, DefaultRecordsSize)
+	l.RecordPatches = max(0, orDefault(l.RecordPatches, DefaultRecordPatches))
+	l.RecordTombstone = orDefault(l.RecordTombstone, DefaultRecordTombstone)
+	l.Transaction = orDefault(l.Transaction, DefaultTransaction)
+	l.CollectionRecords = orDefault(l.CollectionRecords, DefaultCollectionRecords)
 	if l.KVSize == nil {
 		l.KVSize = func(string) int64 { return DefaultKVSize }
 	}
@@ -59,7 +89,7 @@ func (l Limits) withDefaults() Limits {
 // ReplySize returns the most bytes of a reply.
 func (e *Engine) ReplySize() int { return e.limits.ReplySize }
 
-func orDefault[T int | int64](v, otherwise T) T {
+func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
 	if v == 0 {
 		return otherwise
 	}

@@ -88,6 +88,16 @@ func (o *observer) RoomChanged(_ context.Context, e engine.RoomEvent) {
 	o.events = append(o.events, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", text, e.Room, e.Metadata, e.Reason)))
 }
 
+// ObservesRecord implements engine.Observer.
+func (*observer) ObservesRecord(id string) bool { return strings.HasPrefix(id, "seen:") }
+
+// RecordChanged implements engine.Observer.
+func (o *observer) RecordChanged(_ context.Context, e engine.RecordEvent) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(o.events, strings.TrimSpace(fmt.Sprintf("record %s %d %s %s %s", e.ID, e.Number, e.Value, e.Previous, e.User)))
+}
+
 func (o *observer) all() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -22,6 +22,7 @@ func (e *Engine) Define(t operation.Table) {
 	e.defineRoomMetadata(t)
 	e.defineChannels(t)
 	e.definePresence(t)
+	e.defineRecords(t)
 	e.defineExposures(t)
 }
 

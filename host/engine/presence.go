@@ -39,7 +39,7 @@ type Watched struct {
 // it returns and the pushes after Release. It fails with ELIMIT.
 func (e *Engine) Watch(ctx context.Context, s *hub.Session, x *exposure.Presence, room string) (Watched, error) {
 	t := hub.Topic{Kind: hub.PresenceTopic, Name: room}
-	sub, err := e.hold(ctx, s, t, x.SlowConsumer)
+	hold, err := e.hold(ctx, s, t, hub.Terms{Policy: x.SlowConsumer})
 	if err != nil {
 		return Watched{}, err
 	}
@@ -48,7 +48,7 @@ func (e *Engine) Watch(ctx context.Context, s *hub.Session, x *exposure.Presence
 		e.unsubscribe(ctx, s, t)
 		return Watched{}, err
 	}
-	return Watched{Snapshot: snapshot, Release: release(s, sub, presencePosition(snapshot.Seq))}, nil
+	return Watched{Snapshot: snapshot, Release: release(s, hold, presencePosition(snapshot.Seq))}, nil
 }
 
 // presencePosition is what a subscription to presence counts in.

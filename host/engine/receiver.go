@@ -125,6 +125,9 @@ func (r receiver) end(s *hub.Session, u backplane.Unsubscribe) bool {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		r.engine.lostInterest(ctx, t)
+		if t.Kind == hub.CollectionTopic {
+			r.engine.collections.ended(ctx, s, t.Name)
+		}
 	})
 	return true
 }
@@ -136,6 +139,10 @@ func localTopic(t backplane.Topic) (hub.Topic, bool) {
 		return hub.Topic{Kind: hub.ChannelTopic, Name: t.Name}, true
 	case backplane.PresenceOf:
 		return hub.Topic{Kind: hub.PresenceTopic, Name: t.Name}, true
+	case backplane.RecordOf:
+		return hub.Topic{Kind: hub.RecordTopic, Name: t.Name}, true
+	case backplane.CollectionOf:
+		return hub.Topic{Kind: hub.CollectionTopic, Name: t.Name}, true
 	}
 	return hub.Topic{}, false
 }

@@ -145,10 +145,12 @@ func (r receiver) Member(room, connection string, joined bool, reason string) {
 	if c == nil {
 		return
 	}
-	r.engine.events.add(RoomEvent{
-		Joined: joined, Room: room, Reason: reason,
-		Connection: connection, User: c.session.User(), Metadata: c.session.Metadata(),
-	})
+	if r.engine.events.observer.ObservesRooms() {
+		r.engine.events.add(&RoomEvent{
+			Joined: joined, Room: room, Reason: reason,
+			Connection: connection, User: c.session.User(), Metadata: c.session.Metadata(),
+		})
+	}
 	t := hub.Topic{Kind: hub.RoomTopic, Name: room}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,23 +14,30 @@ import (
 // hold begins a session's subscription, or begins it anew, with its pushes held
 // back: what is read of the topic from then on joins what is pushed after the
 // release without a gap.
-func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, policy hub.Policy) (*hub.Subscription, error) {
-	if !s.Subscribed(t) && s.Subscriptions(hub.ChannelTopic)+s.Subscriptions(hub.PresenceTopic) >= e.limits.Subscriptions {
+func (e *Engine) hold(ctx context.Context, s *hub.Session, t hub.Topic, terms hub.Terms) (*hub.Hold, error) {
+	if !s.Subscribed(t) && subscriptions(s) >= e.limits.Subscriptions {
 		return nil, protocol.NewError(abi.CodeLimit, fmt.Sprintf(
 			"This connection has %d subscriptions, as many as limits.subscriptions allows; unsubscribe from some first", e.limits.Subscriptions))
 	}
-	shared, _ := sharedTopic(t)
-	if err := e.interest.gain(ctx, shared); err != nil {
-		return nil, storeError("subscribe", err)
+	if shared, ok := sharedTopic(t); ok {
+		if err := e.interest.gain(ctx, shared); err != nil {
+			return nil, storeError("subscribe", err)
+		}
 	}
-	sub, isNew := e.hub.Subscribe(s, t, policy)
+	hold, isNew := e.hub.Subscribe(s, t, terms)
 	if !isNew { // it counts already, or the session has ended
 		e.lostInterest(ctx, t)
 	}
-	if sub == nil {
+	if hold == nil {
 		return nil, noConnection()
 	}
-	return sub, nil
+	return hold, nil
+}
+
+// subscriptions counts what a client has subscribed to.
+func subscriptions(s *hub.Session) int {
+	return s.Subscriptions(hub.ChannelTopic) + s.Subscriptions(hub.PresenceTopic) +
+		s.Subscriptions(hub.RecordTopic) + s.Subscriptions(hub.CollectionTopic)
 }
 
 // courtesyDelay is how long the first push of a subscription waits after its
@@ -40,16 +47,16 @@ const courtesyDelay = 5 * time.Millisecond
 
 // release lets the pushes of a held subscription flow once the reply that
 // begins it is written: those that the reply does not contain.
-func release(s *hub.Session, sub *hub.Subscription, contained hub.Position) func() {
+func release(s *hub.Session, hold *hub.Hold, contained hub.Position) func() {
 	return func() {
-		hold := sub.Answered(contained)
+		hold.Answered(contained)
 		if s.Subprotocol() == protocol.SubprotocolV1 {
-			sub.ReleaseHold(hold)
+			hold.Release()
 			return
 		}
 		// The wheel of timers is too coarse for it; subscriptions begin too
 		// rarely for a runtime timer to matter.
-		time.AfterFunc(courtesyDelay, func() { sub.ReleaseHold(hold) })
+		time.AfterFunc(courtesyDelay, hold.Release)
 	}
 }
 
@@ -93,7 +100,7 @@ func (e *Engine) endSubscription(ctx context.Context, t backplane.Topic, field, 
 // follow makes a session one that its topic of a room or a user reaches. There
 // is no reply for its pushes to wait for.
 func (e *Engine) follow(s *hub.Session, t hub.Topic) {
-	if sub, _ := e.hub.Subscribe(s, t, hub.Disconnect); sub != nil {
-		sub.Release(hub.Position{})
+	if hold, _ := e.hub.Subscribe(s, t, hub.Terms{}); hold != nil {
+		hold.Release()
 	}
 }

@@ -1,18 +1,19 @@
 package hub
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-// backlog is what of a subscription waits: for its release, or for room in the
-// outbox. Most subscriptions have none. The outbox's lock guards it.
+// backlog is what of a subscription waits: for the end of its holds, or for room
+// in the outbox. Most subscriptions have none. The outbox's lock guards it.
 type backlog struct {
 	list []entry // in order
 	size int     // the cost of all
 	// newest, while conflating, is the place in list of the newest delivery of
-	// each key.
+	// each key. All of them are whole: what came before is gone.
 	newest   map[string]int
 	replaced int // so many entries of list are empty
 
@@ -33,8 +34,26 @@ type entry struct {
 // waitCost is about what an entry takes beside its frame and key, in bytes.
 const waitCost = 64
 
-func (d *Delivery) cost(dialect protocol.Dialect) int {
-	return len(d.Push.Frame(dialect)) + len(d.Key) + waitCost
+// waiting returns a delivery as an entry; p is what of it will be pushed, as
+// far as one can tell.
+func (d *Delivery) waiting(p *protocol.Push, dialect protocol.Dialect) entry {
+	return entry{*d, len(p.Frame(dialect)) + len(d.Key) + waitCost}
+}
+
+// wholly returns a delivery as an entry that builds on nothing.
+func (d *Delivery) wholly(dialect protocol.Dialect) entry {
+	e := *d
+	e.Push, e.Whole = d.whole(), nil
+	return e.waiting(e.Push, dialect)
+}
+
+// whole returns what a delivery is for those who have nothing of what came
+// before.
+func (d *Delivery) whole() *protocol.Push {
+	if d.Whole != nil {
+		return d.Whole
+	}
+	return d.Push
 }
 
 // len is how many deliveries wait.
@@ -73,17 +92,53 @@ func (b *backlog) compact() {
 }
 
 // conflate keeps the newest delivery of each key from now on, and returns by
-// how much the backlog has grown: never more than 0.
-func (b *backlog) conflate() (grown int) {
+// how much the backlog has grown: less than 0, unless values are larger than all
+// of the patches that they replace.
+func (b *backlog) conflate(dialect protocol.Dialect) (grown int) {
 	if b.newest != nil {
 		return 0
 	}
 	list, size := b.list, b.size
 	b.list, b.size, b.newest = nil, 0, make(map[string]int)
-	for _, e := range list {
-		b.add(e)
+	for i := range list {
+		b.newest[list[i].Key] = i
+	}
+	for i := range list {
+		if d := &list[i].Delivery; b.newest[d.Key] == i {
+			b.newest[d.Key] = len(b.list)
+			b.list = append(b.list, d.wholly(dialect))
+			b.size += b.list[len(b.list)-1].cost
+		}
 	}
 	return b.size - size
+}
+
+// upTo returns how many of the list are not after a position: those until the
+// last that it covers. What stands before that one is older, whatever its epoch.
+func (b *backlog) upTo(p Position) int {
+	n := len(b.list)
+	for n > 0 && !p.covers(b.list[n-1].Position) {
+		n--
+	}
+	return n
+}
+
+// cut drops the first n of the list and returns by how much the backlog has
+// shrunk.
+func (b *backlog) cut(n int) (shrunk int) {
+	if n == 0 {
+		return 0
+	}
+	for _, e := range b.list[:n] {
+		shrunk += e.cost
+	}
+	b.list = slices.Delete(b.list, 0, n)
+	b.size -= shrunk
+	if b.newest != nil {
+		clear(b.newest)
+		b.compact()
+	}
+	return shrunk
 }
 
 // lose takes note of a delivery that was dropped.
@@ -102,14 +157,12 @@ func (b *backlog) loseAll(other *backlog) {
 	b.unnumbered = b.unnumbered || other.unnumbered
 }
 
-// missed reports whether one who has everything up to p has missed anything
-// that was dropped.
-func (b *backlog) missed(p Position) bool {
-	return b.gap && (b.unnumbered || !p.covers(b.lost))
-}
-
 // gapName is the name of the push that tells of a gap.
 const gapName = "gap"
+
+// numberNames is what clients know an offset as. What they do not know is
+// counted by the server for itself.
+var numberNames = [kinds]string{ChannelTopic: "offset", RecordTopic: "version"}
 
 // gapPush returns the push that tells a client that pushes of a topic were
 // dropped, up to and with a position.
@@ -117,9 +170,10 @@ func gapPush(t Topic, lost Position) *protocol.Push {
 	payload := append(make([]byte, 0, 128), `{"kind":`...)
 	payload = protocol.AppendString(payload, t.Kind.String())
 	payload = protocol.AppendString(append(payload, `,"name":`...), t.Name)
-	if t.Kind == ChannelTopic && lost.numbered() { // others count for themselves
+	if number := numberNames[t.Kind]; number != "" && lost.numbered() {
 		payload = protocol.AppendString(append(payload, `,"epoch":`...), lost.Epoch)
-		payload = strconv.AppendInt(append(payload, `,"offset":`...), lost.Offset, 10)
+		payload = append(append(append(payload, `,"`...), number...), `":`...)
+		payload = strconv.AppendInt(payload, lost.Offset, 10)
 	}
 	return protocol.NewBuiltinPush(gapName, append(payload, '}'))
 }

@@ -2,10 +2,11 @@ package hub
 
 import "github.com/mesh-host/mesh-host/host/protocol"
 
-// Publish hands a delivery to the subscribers of a topic on this node, and
-// returns how many took it, now or once they have room. It waits for nothing;
-// producers call Relieve afterwards. Deliveries of one topic arrive in the order of their Publish at every
-// subscriber, those of concurrent calls in one order for all.
+// Publish hands a delivery to the subscribers of a topic on this node, to each
+// in the form that it can use, and returns how many took it, now or once they
+// have room. It waits for nothing; producers call Relieve afterwards. Deliveries
+// of one topic arrive in the order of their Publish at every subscriber, those
+// of concurrent calls in one order for all.
 func (h *Hub) Publish(t Topic, d Delivery) int {
 	return h.fanOut(t, &d, nil)
 }

@@ -2,10 +2,12 @@ package hub_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -30,6 +32,76 @@ func BenchmarkPublish(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(b.N)*float64(n)/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
+// BenchmarkPublishRecord is a fan-out of one version of a record to 1,000
+// sessions, half of which get patches and the others values.
+func BenchmarkPublishRecord(b *testing.B) {
+	h, sessions := sinks(b, 1000)
+	for i, s := range sessions {
+		held, _ := h.Subscribe(s, board, hub.Terms{Patches: i%2 == 0})
+		release(held, at("e", 0))
+	}
+	patch, value := []byte(`[{"op":"replace","path":"/x","value":1}]`), []byte(strings.Repeat("x", 200))
+	offset := int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		offset++
+		d := hub.Delivery{
+			Push:     protocol.NewBuiltinPush("record-update", patch),
+			Whole:    protocol.NewBuiltinPush("record-update", value),
+			Position: at("e", offset),
+		}
+		if h.Publish(board, d) != len(sessions) {
+			b.Fatal("not all of them took it")
+		}
+	}
+	b.ReportMetric(float64(b.N)*float64(len(sessions))/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+// BenchmarkCover is a collection of 10,000 records that one session begins to
+// show, with what is held for the reply, and ends to.
+func BenchmarkCover(b *testing.B) {
+	for name, order := range map[string]func(int) []int{
+		"ascending": func(n int) []int {
+			list := make([]int, n)
+			for i := range list {
+				list[i] = i
+			}
+			return list
+		},
+		"random": func(n int) []int { return rand.New(rand.NewPCG(1, 2)).Perm(n) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			const records = 10_000
+			h, sessions := sinks(b, 1)
+			topics := make([]hub.Topic, 0, records)
+			for _, i := range order(records) {
+				topics = append(topics, hub.Topic{Kind: hub.RecordTopic, Name: fmt.Sprintf("record-%06d", i)})
+			}
+			holds := make([]*hub.Hold, records)
+			var begun, ended time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				for i, t := range topics {
+					holds[i] = h.Cover(sessions[0], t, hub.Disconnect)
+				}
+				for _, held := range holds {
+					held.ReleaseUpTo(at("e", 1))
+					release(held, at("e", 1))
+				}
+				middle := time.Now()
+				begun += middle.Sub(start)
+				for _, t := range topics {
+					h.Uncover(sessions[0], t)
+				}
+				ended += time.Since(middle)
+			}
+			b.ReportMetric(float64(begun.Nanoseconds())/float64(b.N)/records, "ns/cover")
+			b.ReportMetric(float64(ended.Nanoseconds())/float64(b.N)/records, "ns/uncover")
 		})
 	}
 }

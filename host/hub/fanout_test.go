@@ -15,17 +15,32 @@ import (
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-var news = hub.Topic{Kind: hub.ChannelTopic, Name: "news"}
+var (
+	news  = hub.Topic{Kind: hub.ChannelTopic, Name: "news"}
+	board = hub.Topic{Kind: hub.RecordTopic, Name: "board"}
+)
 
 // subscribe makes a session a subscriber whose deliveries flow.
-func subscribe(tb testing.TB, h *hub.Hub, s *hub.Session, t hub.Topic, p hub.Policy) *hub.Subscription {
+func subscribe(tb testing.TB, h *hub.Hub, s *hub.Session, t hub.Topic, p hub.Policy) {
 	tb.Helper()
-	sub, isNew := h.Subscribe(s, t, p)
-	if sub == nil || !isNew {
+	hold, isNew := h.Subscribe(s, t, hub.Terms{Policy: p})
+	if hold == nil || !isNew {
 		tb.Fatalf("not subscribed to %v", t)
 	}
-	sub.Release(hub.Position{})
-	return sub
+	hold.Release()
+}
+
+// hold makes a session a subscriber, for the first time or anew, whose
+// deliveries are held.
+func hold(h *hub.Hub, s *hub.Session, t hub.Topic, p hub.Policy) *hub.Hold {
+	held, _ := h.Subscribe(s, t, hub.Terms{Policy: p})
+	return held
+}
+
+// release ends a hold after a reply that contained what is up to a position.
+func release(held *hub.Hold, contained hub.Position) {
+	held.Answered(contained)
+	held.Release()
 }
 
 // numbered is a delivery of an application push named after its offset.
@@ -217,12 +232,12 @@ func TestHammerUnsubscribeStops(t *testing.T) {
 		readers.Go(func() {
 			s, wire := connect(t, h)
 			for range 50 {
-				sub, isNew := h.Subscribe(s, news, hub.Disconnect)
-				if sub == nil || !isNew || !s.Subscribed(news) {
+				held, isNew := h.Subscribe(s, news, hub.Terms{})
+				if held == nil || !isNew || !s.Subscribed(news) {
 					t.Error("not subscribed")
 				}
 				if rand.IntN(2) == 0 {
-					sub.Release(hub.Position{})
+					held.Release()
 				}
 				if !h.Unsubscribe(s, news) || h.Unsubscribe(s, news) || s.Subscribed(news) {
 					t.Error("Unsubscribe is wrong")
@@ -233,7 +248,7 @@ func TestHammerUnsubscribeStops(t *testing.T) {
 				if end := slices.Index(got, message("end")); end != len(got)-1 {
 					t.Errorf("%d pushes after the end", len(got)-1-end)
 				}
-				sub.Release(hub.Position{}) // of what has ended: nothing
+				held.Release() // of what has ended: nothing
 			}
 		})
 	}
@@ -299,23 +314,29 @@ func TestLargeFramesAreNotCopied(t *testing.T) {
 	})
 }
 
+// As many are served without allocating, messages as well as versions in both
+// forms.
 func TestPublishDoesNotAllocate(t *testing.T) {
-	h, sessions := hub.New(hub.Limits{Outbox: 1 << 30}), 100
-	for range sessions {
-		s := register(t, h, sink{})
-		_ = s.Uncork(nil)
-		subscribe(t, h, s, news, hub.Disconnect)
-	}
-	d := numbered(1)
-	publish := func() {
-		if h.Publish(news, d) != sessions {
-			t.Error("not all took it")
+	for _, topic := range []hub.Topic{news, board} {
+		h, sessions := hub.New(hub.Limits{Outbox: 1 << 30}), 100
+		for i := range sessions {
+			s := register(t, h, sink{})
+			_ = s.Uncork(nil)
+			held, _ := h.Subscribe(s, topic, hub.Terms{Patches: i%2 == 0})
+			release(held, at("e", 0))
 		}
-	}
-	for range 1000 {
-		publish()
-	}
-	if per := testing.AllocsPerRun(1000, publish) / float64(sessions); per > 0.1 {
-		t.Errorf("%.2f allocations per receiver", per)
+		d := record("0")
+		publish := func() {
+			d.Position = at("e", d.Position.Offset+1)
+			if h.Publish(topic, d) != sessions {
+				t.Error("not all took it")
+			}
+		}
+		for range 1000 {
+			publish()
+		}
+		if per := testing.AllocsPerRun(1000, publish) / float64(sessions); per > 0.1 {
+			t.Errorf("%s: %.2f allocations per receiver", topic.Kind, per)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func TestRelease(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hub.New(quiet)
 				s, wire := connect(t, h)
-				sub, _ := h.Subscribe(s, news, hub.Disconnect)
+				held := hold(h, s, news, hub.Disconnect)
 				for i, p := range waiting {
 					if h.Publish(news, hub.Delivery{Push: protocol.NewPush(fmt.Sprint(i), nil), Position: p}) != 1 {
 						t.Error("not taken while held")
@@ -44,9 +44,9 @@ func TestRelease(t *testing.T) {
 				if wire.Writes() != 0 {
 					t.Error("written while held")
 				}
-				sub.Release(c.after)
+				release(held, c.after)
 				h.Publish(news, hub.Delivery{Push: protocol.NewPush("9", nil), Position: at("e", 9000)})
-				sub.Release(hub.Position{}) // not held: nothing happens
+				held.Release() // not held any more: nothing happens
 				synctest.Wait()
 				if got := wire.Texts(); !slices.Equal(got, append(c.want, texts(9)...)) {
 					t.Errorf("got %q, want %q", got, c.want)
@@ -63,24 +63,24 @@ func TestHoldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(quiet)
 		s, wire := connect(t, h)
-		sub := subscribe(t, h, s, news, hub.Disconnect)
+		subscribe(t, h, s, news, hub.Disconnect)
 		h.Publish(news, numbered(1))
-		again, isNew := h.Subscribe(s, news, hub.Drop)
-		if again != sub || isNew || h.Subscribers(news) != 1 {
+		again, isNew := h.Subscribe(s, news, hub.Terms{Policy: hub.Drop})
+		if again == nil || isNew || h.Subscribers(news) != 1 {
 			t.Error("a second subscription to one topic")
 		}
 		h.Publish(news, numbered(2))
 		s.Reply([]byte("1"), []byte(`"a"`), nil)
-		sub.Release(hub.Position{})
+		again.Release()
 		h.Publish(news, numbered(3))
-		sub.Hold()
+		again = hold(h, s, news, hub.Drop)
 		h.Publish(news, numbered(4))
 		synctest.Wait()
 		want := []string{message("1"), `{"id":1,"command":"a","payload":null}`, message("2"), message("3")}
 		if got := wire.Texts(); !slices.Equal(got, want) {
 			t.Errorf("got %q", got)
 		}
-		sub.Release(at("e", 3))
+		release(again, at("e", 3))
 		synctest.Wait()
 		if got := wire.Texts(); !slices.Equal(got, texts(4)) {
 			t.Errorf("got %q", got)
@@ -125,12 +125,11 @@ func TestHammerHoldAndRelease(t *testing.T) {
 		s, wire := connect(t, h)
 		readers.Go(func() {
 			for round := range 60 {
-				sub, _ := h.Subscribe(s, news, hub.Disconnect)
+				held := hold(h, s, news, hub.Disconnect)
 				top := past.top.Load()
-				sub.Release(at("e", top))
+				release(held, at("e", top))
 				if round%3 == 0 { // a gap to fill, as after a lost bus
-					sub.Hold()
-					sub.Release(hub.Position{})
+					hold(h, s, news, hub.Disconnect).Release()
 				}
 				past.publish(h)
 				h.Unsubscribe(s, news)
@@ -164,19 +163,19 @@ func TestAnOvertakenReleaseDoesNothing(t *testing.T) {
 		publish := func(offset int64) {
 			h.Publish(news, hub.Delivery{Push: protocol.NewPush(fmt.Sprint(offset), nil), Position: at("e", offset)})
 		}
-		sub, _ := h.Subscribe(s, news, hub.Disconnect)
+		first := hold(h, s, news, hub.Disconnect)
 		publish(1)
-		first := sub.Answered(at("e", 1))
+		first.Answered(at("e", 1))
 		publish(2)
 		publish(3)
-		h.Subscribe(s, news, hub.Disconnect)
+		second := hold(h, s, news, hub.Disconnect)
 		publish(4)
-		sub.ReleaseHold(first)
+		first.Release()
 		synctest.Wait()
 		if got := wire.Texts(); !slices.Equal(got, texts(2, 3)) {
 			t.Errorf("%q was pushed before the second reply", got)
 		}
-		sub.ReleaseHold(sub.Answered(at("e", 4)))
+		release(second, at("e", 4))
 		publish(5)
 		synctest.Wait()
 		if got := wire.Texts(); !slices.Equal(got, texts(5)) {
@@ -193,7 +192,7 @@ func TestAFarewellFollowsTheReply(t *testing.T) {
 		h := hub.New(quiet)
 		s, wire := connect(t, h)
 		bye := protocol.NewPush("9", nil)
-		sub, _ := h.Subscribe(s, news, hub.Disconnect)
+		held := hold(h, s, news, hub.Disconnect)
 		if !h.EndSubscription(s, news, bye) {
 			t.Error("there was no subscription")
 		}
@@ -201,13 +200,12 @@ func TestAFarewellFollowsTheReply(t *testing.T) {
 		if got := wire.Texts(); got != nil {
 			t.Errorf("%q came before the reply", got)
 		}
-		sub.ReleaseHold(sub.Answered(hub.Position{}))
+		release(held, hub.Position{})
 		synctest.Wait()
 		if got := wire.Texts(); !slices.Equal(got, texts(9)) {
 			t.Errorf("pushed %q", got)
 		}
-		sub, _ = h.Subscribe(s, news, hub.Disconnect)
-		sub.Answered(hub.Position{})
+		hold(h, s, news, hub.Disconnect).Answered(hub.Position{})
 		h.Publish(news, hub.Delivery{Push: protocol.NewPush("1", nil)})
 		h.EndSubscription(s, news, bye)
 		synctest.Wait()

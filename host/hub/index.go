@@ -23,7 +23,7 @@ type topicShard struct {
 type topic struct {
 	Topic
 	mu          sync.Mutex
-	subscribers []*Subscription
+	subscribers []*subscription
 	gone        bool // out of the index, or about to be: no more subscribers
 }
 
@@ -63,13 +63,13 @@ func (x *topics) ensure(t Topic, old *topic) *topic {
 }
 
 // add makes sub a subscriber.
-func (x *topics) add(t Topic, sub *Subscription) {
+func (x *topics) add(t Topic, sub *subscription) {
 	for tp := x.ensure(t, nil); !tp.add(sub); {
 		tp = x.ensure(t, tp) // the last subscriber has just left it
 	}
 }
 
-func (tp *topic) add(sub *Subscription) bool {
+func (tp *topic) add(sub *subscription) bool {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	if tp.gone {
@@ -82,7 +82,7 @@ func (tp *topic) add(sub *Subscription) bool {
 
 // remove takes a subscriber out, and with the last one the topic. Once it
 // returns no fan-out reaches sub any more.
-func (x *topics) remove(sub *Subscription) {
+func (x *topics) remove(sub *subscription) {
 	tp := sub.topic
 	if !tp.remove(sub) {
 		return
@@ -95,7 +95,7 @@ func (x *topics) remove(sub *Subscription) {
 	}
 }
 
-func (tp *topic) remove(sub *Subscription) (empty bool) {
+func (tp *topic) remove(sub *subscription) (empty bool) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	last := len(tp.subscribers) - 1
@@ -104,7 +104,7 @@ func (tp *topic) remove(sub *Subscription) (empty bool) {
 	tp.subscribers[last] = nil
 	tp.subscribers = tp.subscribers[:last]
 	if room := cap(tp.subscribers); room > 32 && last < room/4 {
-		tp.subscribers = append(make([]*Subscription, 0, room/2), tp.subscribers...)
+		tp.subscribers = append(make([]*subscription, 0, room/2), tp.subscribers...)
 	}
 	tp.gone = last == 0
 	return tp.gone

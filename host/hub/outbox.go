@@ -24,7 +24,7 @@ type outbox struct {
 	// waits counts the bytes in the backlogs of all subscriptions; waiting are
 	// those whose backlog waits for room: not held ones.
 	waits   int
-	waiting []*Subscription
+	waiting []*subscription
 	drained sync.Cond
 }
 
@@ -171,7 +171,7 @@ func (o *outbox) refill() {
 }
 
 // noLongerWaits takes a subscription from those that wait for room.
-func (o *outbox) noLongerWaits(sub *Subscription) {
+func (o *outbox) noLongerWaits(sub *subscription) {
 	i := slices.Index(o.waiting, sub)
 	o.waiting = slices.Delete(o.waiting, i, i+1)
 }

@@ -20,7 +20,7 @@ type slow struct {
 	hub     *hub.Hub
 	session *hub.Session
 	wire    *hubtest.Wire
-	sub     *hub.Subscription
+	policy  hub.Policy
 }
 
 // inSlow runs a test with a stalled session in a bubble.
@@ -29,11 +29,15 @@ func inSlow(t *testing.T, p hub.Policy, test func(s slow)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := running(t, hub.Limits{Outbox: 1000, CloseTimeout: defaults.CloseTimeout})
 		s, wire := connect(t, h)
-		stalled := slow{t, h, s, wire, subscribe(t, h, s, news, p)}
+		subscribe(t, h, s, news, p)
+		stalled := slow{t, h, s, wire, p}
 		stalled.stall()
 		test(stalled)
 	})
 }
+
+// hold subscribes to news again.
+func (s slow) hold() *hub.Hold { return hold(s.hub, s.session, news, s.policy) }
 
 // stall blocks the socket: one push is being written from then on.
 func (s slow) stall() {
@@ -264,10 +268,10 @@ func TestOverflowWhileHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inSlow(t, c.policy, func(s slow) {
-				s.sub.Hold()
+				held := s.hold()
 				s.publish(1, 20)
 				s.read()
-				s.sub.Release(c.after)
+				release(held, c.after)
 				s.expect(c.want...)
 				s.publish(21, 22)
 				s.expect("21", "22")
@@ -280,12 +284,12 @@ func TestOverflowWhileHeld(t *testing.T) {
 	t.Run("disconnect", func(t *testing.T) {
 		t.Parallel()
 		inSlow(t, hub.Disconnect, func(s slow) {
-			s.sub.Hold()
+			held := s.hold()
 			s.publish(1, 20)
 			if cause := s.session.Closing(); cause == nil || cause.Code != abi.CloseSlowConsumer {
 				s.Errorf("closing with %v", cause)
 			}
-			s.sub.Release(hub.Position{})
+			held.Release()
 		})
 	})
 }
@@ -304,12 +308,12 @@ func TestHoldWhatWaits(t *testing.T) {
 			t.Parallel()
 			inSlow(t, c.policy, func(s slow) {
 				s.publish(1, 20)
-				s.sub.Hold()
+				held := s.hold()
 				s.expect(full(1)...)
 				s.session.Drain() // what is held is not waited for
 				s.publish(21, 21)
 				s.expect()
-				s.sub.Release(hub.Position{})
+				held.Release()
 				s.expect(c.want...)
 			})
 		})
@@ -321,11 +325,11 @@ func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
 	inSlow(t, hub.Drop, func(s slow) {
 		s.publish(1, 20)
-		sub, isNew := s.hub.Subscribe(s.session, news, hub.Conflate)
-		if sub != s.sub || isNew {
+		held, isNew := s.hub.Subscribe(s.session, news, hub.Terms{Policy: hub.Conflate})
+		if held == nil || isNew || s.hub.Subscribers(news) != 1 {
 			s.Error("a second subscription")
 		}
-		sub.Release(hub.Position{})
+		held.Release()
 		s.publish(21, 22)
 		s.expect(append(full(1), fmt.Sprintf(channelGap, 22))...)
 		s.stall()
@@ -344,12 +348,12 @@ func TestBoundOverManyTopics(t *testing.T) {
 				took := 0
 				for i := range 100 {
 					topic := hub.Topic{Kind: hub.ChannelTopic, Name: fmt.Sprint(i)}
-					sub, _ := s.hub.Subscribe(s.session, topic, policy)
-					if sub == nil {
+					held := hold(s.hub, s.session, topic, policy)
+					if held == nil {
 						s.Fatal("not subscribed")
 					}
 					if i%2 == 0 {
-						sub.Release(hub.Position{})
+						held.Release()
 					}
 					took += s.hub.Publish(topic, wide(i, ""))
 				}

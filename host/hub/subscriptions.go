@@ -13,9 +13,9 @@ import (
 // latter.
 type subscriptions struct {
 	mu    sync.Mutex
-	list  []*Subscription // by kind and name
-	count [kinds]int32
-	gone  *[]Topic // once they have ended: what was left then
+	list  []*subscription // by kind and name
+	count [kinds]int32    // of direct ones
+	gone  *[]Topic        // once they have ended: what was left then
 }
 
 var nothing []Topic
@@ -29,58 +29,151 @@ func compareTopics(a, b Topic) int {
 
 // find returns the place of a topic, and whether it is there; the lock is held.
 func (x *subscriptions) find(t Topic) (int, bool) {
-	return slices.BinarySearchFunc(x.list, t, func(sub *Subscription, t Topic) int {
+	return slices.BinarySearchFunc(x.list, t, func(sub *subscription, t Topic) int {
 		return compareTopics(sub.topic.Topic, t)
 	})
 }
 
-// Subscribe makes a session a subscriber of a topic, whose deliveries are held
-// until Release. Where it is one already, its subscription gets the policy and
-// is held as well. It returns nil where the session has ended.
-func (h *Hub) Subscribe(s *Session, t Topic, p Policy) (sub *Subscription, isNew bool) {
+// get returns the subscription to a topic, nil where there is none, and its
+// place; the lock is held.
+func (x *subscriptions) get(t Topic) (sub *subscription, i int) {
+	i, found := x.find(t)
+	if found {
+		sub = x.list[i]
+	}
+	return sub, i
+}
+
+// Subscribe makes a session a direct subscriber of a topic, whose deliveries
+// are held until the hold is released. Where it is one already, the new terms
+// apply. isNew says that it was none, be the topic covered or not. It returns
+// nil where the session has ended.
+func (h *Hub) Subscribe(s *Session, t Topic, terms Terms) (hold *Hold, isNew bool) {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.gone != nil {
 		return nil, false
 	}
-	i, found := x.find(t)
-	if found {
-		sub = x.list[i]
-		sub.begin(p)
-		return sub, false
+	sub, i := x.get(t)
+	if isNew = sub == nil || !sub.direct; isNew {
+		x.count[t.Kind]++
 	}
-	sub = &Subscription{session: s, policy: p, held: true}
-	h.topics.add(t, sub)
-	x.list = slices.Insert(x.list, i, sub)
-	x.count[t.Kind]++
-	return sub, true
+	if sub != nil {
+		return sub.subscribe(terms), isNew
+	}
+	sub = &subscription{session: s}
+	hold = sub.subscribe(terms)
+	h.addSubscription(t, sub, i)
+	return hold, true
 }
 
-// Unsubscribe ends a session's subscription and reports whether there was one.
-// Nothing of the topic is pushed once it returns.
-func (h *Hub) Unsubscribe(s *Session, t Topic) bool { return h.EndSubscription(s, t, nil) }
+// Cover makes a session a subscriber of a topic for the sake of something that
+// shows it, a collection: the session gets each delivery once, and as a Whole
+// where there is one, however often the topic is covered and whether or not it
+// is subscribed to directly. p is the policy where that is not. Deliveries are
+// held until the hold is released. It returns nil where the session has ended.
+func (h *Hub) Cover(s *Session, t Topic, p Policy) *Hold {
+	x := &s.subscriptions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.gone != nil {
+		return nil
+	}
+	sub, i := x.get(t)
+	if sub != nil {
+		return sub.cover(p)
+	}
+	sub = &subscription{session: s}
+	hold := sub.cover(p)
+	h.addSubscription(t, sub, i)
+	return hold
+}
+
+// addSubscription adds a subscription to a topic, and to its place among the
+// session's, whose lock is held.
+func (h *Hub) addSubscription(t Topic, sub *subscription, i int) {
+	x := &sub.session.subscriptions
+	h.topics.add(t, sub)
+	x.list = slices.Insert(x.list, i, sub)
+}
+
+// Uncover takes one Cover back, and reports whether there was one. With the
+// last, the terms of a direct subscription apply again, and without such a one
+// nothing of the topic is pushed once it returns. A hold that Cover has begun
+// goes on until its Release.
+func (h *Hub) Uncover(s *Session, t Topic) bool {
+	x := &s.subscriptions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sub, i := x.get(t)
+	if sub == nil || sub.covers == 0 {
+		return false
+	}
+	if sub.covers == 1 && !sub.direct {
+		h.removeSubscription(sub, i)
+	}
+	sub.uncover()
+	return true
+}
+
+// Unsubscribe ends a session's direct subscription and what holds for it, and
+// reports whether there was one. Nothing of the topic is pushed once it
+// returns, unless it is covered.
+func (h *Hub) Unsubscribe(s *Session, t Topic) bool {
+	x := &s.subscriptions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sub, i := x.get(t)
+	if sub == nil {
+		return false
+	}
+	was := x.noLongerDirect(sub)
+	if sub.covers == 0 {
+		h.removeSubscription(sub, i)
+	}
+	sub.unsubscribe() // ends the holds of one that has been dismissed, too
+	return was
+}
 
 // EndSubscription is Unsubscribe with a push that tells the client, where there
-// was a subscription: after the reply that began it, see Answered.
+// was a direct subscription: after the reply that began it, see Answered, for
+// which its hold goes on.
 func (h *Hub) EndSubscription(s *Session, t Topic, farewell *protocol.Push) bool {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	i, found := x.find(t)
-	if !found {
+	sub, i := x.get(t)
+	if sub == nil || !x.noLongerDirect(sub) {
 		return false
 	}
-	sub := x.list[i]
-	x.list = slices.Delete(x.list, i, i+1)
-	x.count[t.Kind]--
-	h.topics.remove(sub)
-	sub.end(farewell)
+	if sub.covers == 0 {
+		h.removeSubscription(sub, i)
+	}
+	sub.dismiss(farewell)
 	return true
 }
 
+// noLongerDirect takes a direct subscription from the count, and reports
+// whether it is one; the lock is held.
+func (x *subscriptions) noLongerDirect(sub *subscription) bool {
+	if sub.direct {
+		x.count[sub.topic.Kind]--
+	}
+	return sub.direct
+}
+
+// removeSubscription takes a subscription from its topic, and from its place
+// among the session's, whose lock is held.
+func (h *Hub) removeSubscription(sub *subscription, i int) {
+	x := &sub.session.subscriptions
+	x.list = slices.Delete(x.list, i, i+1)
+	h.topics.remove(sub)
+}
+
 // EndSubscriptions ends all subscriptions of the session, which can begin no
-// more, and returns their topics: the same ones every time. End does it too.
+// more, and returns their topics, the same ones every time: each once for a
+// direct subscription and once for every cover. End does it too.
 func (s *Session) EndSubscriptions() []Topic {
 	x := &s.subscriptions
 	x.mu.Lock()
@@ -95,23 +188,26 @@ func (s *Session) EndSubscriptions() []Topic {
 	gone := make([]Topic, 0, len(x.list))
 	for _, sub := range x.list {
 		s.hub.topics.remove(sub)
-		sub.end(nil)
-		gone = append(gone, sub.topic.Topic)
+		for range sub.reasons() {
+			gone = append(gone, sub.topic.Topic)
+		}
+		sub.end()
 	}
 	x.list, x.count, x.gone = nil, [kinds]int32{}, &gone
 	return gone
 }
 
-// Subscribed reports whether the session subscribes to a topic.
+// Subscribed reports whether the session subscribes to a topic directly.
 func (s *Session) Subscribed(t Topic) bool {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_, found := x.find(t)
-	return found
+	sub, _ := x.get(t)
+	return sub != nil && sub.direct
 }
 
-// Subscriptions returns to how many topics of a kind the session subscribes.
+// Subscriptions returns to how many topics of a kind the session subscribes
+// directly.
 func (s *Session) Subscriptions(k Kind) int {
 	x := &s.subscriptions
 	x.mu.Lock()
@@ -120,14 +216,16 @@ func (s *Session) Subscriptions(k Kind) int {
 }
 
 // Topics returns the names of the topics of a kind that the session subscribes
-// to, sorted.
+// to directly, sorted.
 func (s *Session) Topics(k Kind) []string {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var names []string
 	for i, _ := x.find(Topic{Kind: k}); i < len(x.list) && x.list[i].topic.Kind == k; i++ {
-		names = append(names, x.list[i].topic.Name)
+		if x.list[i].direct {
+			names = append(names, x.list[i].topic.Name)
+		}
 	}
 	return names
 }

@@ -15,7 +15,8 @@ import (
 func TestKindsAndPolicies(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[hub.Kind]string{
-		hub.ChannelTopic: "channel", hub.PresenceTopic: "presence", hub.RoomTopic: "room", hub.UserTopic: "user", 0: "", 99: "",
+		hub.ChannelTopic: "channel", hub.PresenceTopic: "presence", hub.RoomTopic: "room", hub.UserTopic: "user",
+		hub.RecordTopic: "record", hub.CollectionTopic: "collection", 0: "", 99: "",
 	} {
 		if kind.String() != want {
 			t.Errorf("kind %d is %q", kind, kind)
@@ -65,6 +66,60 @@ func TestSubscriptions(t *testing.T) {
 	}
 }
 
+// Reasons are counted apart: what a session subscribes to directly, and what
+// covers it.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	h := hub.New(quiet)
+	s := register(t, h, hubtest.NewWire(t))
+	expect := func(step string, direct, there bool) {
+		t.Helper()
+		count, names := 0, []string(nil)
+		if direct {
+			count, names = 1, []string{board.Name}
+		}
+		if s.Subscribed(board) != direct || s.Subscriptions(hub.RecordTopic) != count || !slices.Equal(s.Topics(hub.RecordTopic), names) {
+			t.Errorf("%s: subscribed %v, %d, %q", step, s.Subscribed(board), s.Subscriptions(hub.RecordTopic), s.Topics(hub.RecordTopic))
+		}
+		if (h.Subscribers(board) == 1) != there {
+			t.Errorf("%s: %d subscribers", step, h.Subscribers(board))
+		}
+	}
+	subscribed := func(isNew bool) {
+		t.Helper()
+		if held, got := h.Subscribe(s, board, hub.Terms{}); held == nil || got != isNew {
+			t.Errorf("subscribed anew: %v", got)
+		}
+	}
+	if h.Uncover(s, board) || h.Unsubscribe(s, board) {
+		t.Error("there was nothing to end")
+	}
+	subscribed(true)
+	subscribed(false)
+	expect("direct", true, true)
+	h.Cover(s, board, hub.Disconnect)
+	expect("direct and covered", true, true)
+	if !h.Unsubscribe(s, board) || h.Unsubscribe(s, board) || h.EndSubscription(s, board, numbered(0).Push) {
+		t.Error("Unsubscribe is wrong")
+	}
+	expect("covered", false, true)
+	subscribed(true)
+	h.Cover(s, board, hub.Disconnect)
+	for _, want := range []bool{true, true, false} {
+		if h.Uncover(s, board) != want {
+			t.Error("Uncover is wrong")
+		}
+	}
+	expect("direct again", true, true)
+	if !h.EndSubscription(s, board, numbered(0).Push) {
+		t.Error("EndSubscription is wrong")
+	}
+	expect("nothing", false, false)
+	h.Cover(s, board, hub.Disconnect)
+	h.Uncover(s, board)
+	expect("nothing again", false, false)
+}
+
 // A name that is part of something large does not keep that.
 func TestTopicNamesAreCopied(t *testing.T) {
 	t.Parallel()
@@ -90,19 +145,27 @@ func TestEndSubscriptions(t *testing.T) {
 		subscribe(t, h, first, topic, hub.Disconnect)
 	}
 	subscribe(t, h, second, want[1], hub.Disconnect)
+	for _, topic := range []hub.Topic{board, want[1], board} {
+		h.Cover(first, topic, hub.Disconnect).Release()
+	}
+	subscribe(t, h, first, board, hub.Disconnect)
+	want = slices.Insert(append(want, board, board, board), 1, want[1]) // once for each reason
 	first.End()
 	for range 2 {
 		if got := first.EndSubscriptions(); !slices.Equal(got, want) {
 			t.Errorf("got %v", got)
 		}
 	}
-	if sub, isNew := h.Subscribe(first, want[0], hub.Disconnect); sub != nil || isNew {
+	if held, isNew := h.Subscribe(first, want[0], hub.Terms{}); held != nil || isNew {
 		t.Error("a session that has ended subscribes")
+	}
+	if h.Cover(first, board, hub.Disconnect) != nil || h.Uncover(first, board) {
+		t.Error("a session that has ended is covered")
 	}
 	if first.Subscribed(want[0]) || first.Subscriptions(hub.ChannelTopic) != 0 || first.Topics(hub.ChannelTopic) != nil || h.Unsubscribe(first, want[0]) {
 		t.Error("a session that has ended is subscribed")
 	}
-	for i, subscribers := range []int{0, 1, 0, 0} {
+	for i, subscribers := range []int{0, 1, 1, 0, 0, 0} {
 		if n := h.Subscribers(want[i]); n != subscribers {
 			t.Errorf("%v has %d subscribers", want[i], n)
 		}
@@ -122,7 +185,7 @@ func TestHammerTopics(t *testing.T) {
 	h := running(t, hub.Limits{Outbox: 2000, CloseTimeout: hub.Tick})
 	topics := make([]hub.Topic, 6)
 	for i := range topics {
-		topics[i] = hub.Topic{Kind: hub.Kind(i%4 + 1), Name: fmt.Sprint("t", i)}
+		topics[i] = hub.Topic{Kind: hub.Kind(i + 1), Name: fmt.Sprint("t", i)}
 	}
 	var sessions, work sync.WaitGroup
 	stop := make(chan struct{})
@@ -172,18 +235,30 @@ func comeAndGo(t *testing.T, h *hub.Hub, topics []hub.Topic) {
 	meddle := func(n int) {
 		for range 40 {
 			topic := topics[rand.IntN(len(topics))]
-			if rand.IntN(3) == 0 {
+			switch rand.IntN(6) {
+			case 0, 1:
 				if h.Unsubscribe(s, topic) {
 					ended[n]++
 				}
 				continue
+			case 2:
+				if h.Uncover(s, topic) {
+					ended[n]++
+				}
+				continue
+			case 3:
+				if held := h.Cover(s, topic, hub.Policy(rand.IntN(3))); held != nil {
+					begun[n]++
+					held.Release()
+				}
+				continue
 			}
-			sub, isNew := h.Subscribe(s, topic, hub.Policy(rand.IntN(3)))
+			held, isNew := h.Subscribe(s, topic, hub.Terms{Policy: hub.Policy(rand.IntN(3))})
 			if isNew {
 				begun[n]++
 			}
-			if sub != nil && rand.IntN(2) == 0 {
-				sub.Release(at("e", rand.Int64N(1000)))
+			if held != nil && rand.IntN(2) == 0 {
+				release(held, at("e", rand.Int64N(1000)))
 			}
 		}
 	}

@@ -18,6 +18,7 @@ type entries struct {
 	authenticators []ranked[command.Authenticator]
 	observer       *observer
 	guards         map[string]command.Guard // by "<plugin>.<guard>"
+	resolvers      map[string]command.Resolver
 	exposures      exposure.Set
 }
 
@@ -50,6 +51,10 @@ func (v *version) makeEntries() {
 	for _, g := range v.registration.Guards {
 		v.entries.guards[guardName(v.name, g.Name)] = &guardHandler{v.call(g.Handler, "guard", g.Name)}
 	}
+	v.entries.resolvers = make(map[string]command.Resolver, len(v.registration.Collections))
+	for i, c := range v.registration.Collections {
+		v.entries.resolvers[resolverName(v.name, i)] = &resolver{v.call(c.Handler, "resolver", c.Pattern)}
+	}
 	v.entries.exposures, _ = exposuresOf(v.registration, v.name) // it was checked at load
 	v.makeHooks()
 }
@@ -74,6 +79,10 @@ func (v *version) makeHooks() {
 			v.entries.observer.join = &c
 		case eventLeave:
 			v.entries.observer.leave = &c
+		case eventUpdate:
+			v.entries.observer.update = newRecordHook(c, h.Records)
+		case eventRemoved:
+			v.entries.observer.removed = newRecordHook(c, h.Records)
 		}
 	}
 }
@@ -94,7 +103,10 @@ func (v *version) order(own *int) int {
 // the plugins' names, and within a plugin in that of its registration. Behind
 // them are those of plugins that have departed.
 func compose(versions []*version, departed map[string]exposure.Set) command.Entries {
-	e := command.Entries{Authenticating: make(map[string]bool), Guards: make(map[string]command.Guard)}
+	e := command.Entries{
+		Authenticating: make(map[string]bool), Guards: make(map[string]command.Guard),
+		Resolvers: make(map[string]command.Resolver),
+	}
 	var exposures []ranked[exposure.Set]
 	var middleware []ranked[command.Handler]
 	var authenticators []ranked[command.Authenticator]
@@ -106,6 +118,7 @@ func compose(versions []*version, departed map[string]exposure.Set) command.Entr
 			e.Authenticating[v.name] = true
 		}
 		maps.Copy(e.Guards, v.entries.guards)
+		maps.Copy(e.Resolvers, v.entries.resolvers)
 		if guard := v.registration.MetadataGuard; guard != "" {
 			e.MetadataGuards = append(e.MetadataGuards, guardName(v.name, guard))
 		}
@@ -113,6 +126,9 @@ func compose(versions []*version, departed map[string]exposure.Set) command.Entr
 			e.Observers = append(e.Observers, o)
 			if o.join != nil || o.leave != nil {
 				e.RoomObservers = append(e.RoomObservers, o)
+			}
+			if o.update != nil || o.removed != nil {
+				e.RecordObservers = append(e.RecordObservers, o)
 			}
 		}
 	}

@@ -29,6 +29,12 @@ func exposuresOf(r *abi.Registration, plugin string) (exposure.Set, error) {
 	for i, room := range r.Rooms {
 		set.Rooms = append(set.Rooms, x.room(fmt.Sprintf("rooms[%d]", i), room))
 	}
+	for i, r := range r.Records {
+		set.Records = append(set.Records, x.record(fmt.Sprintf("records[%d]", i), r))
+	}
+	for i, c := range r.Collections {
+		set.Collections = append(set.Collections, x.collection(i, c))
+	}
 	return set, x.err
 }
 
@@ -74,6 +80,38 @@ func (x *exposing) room(where string, r abi.RoomExposure) exposure.Room {
 		Source: x.plugin,
 	}
 }
+
+func (x *exposing) record(where string, r abi.RecordExposure) exposure.Record {
+	if r.WriteGuard != "" && !r.Writable {
+		x.fail(where, "writeGuard means nothing without writable")
+	}
+	return exposure.Record{
+		Pattern: x.pattern(where, r.Pattern), Guard: x.of(where, r.Guard),
+		Writable: r.Writable, WriteGuard: x.of(where, r.WriteGuard),
+		TTL: x.duration(where, "ttl", r.TTL, 0), SlowConsumer: x.policy(where, r.SlowConsumer), Source: x.plugin,
+	}
+}
+
+func (x *exposing) collection(i int, c abi.CollectionExposure) exposure.Collection {
+	where := fmt.Sprintf("collections[%d]", i)
+	made := exposure.Collection{
+		Pattern: x.pattern(where, c.Pattern), Guard: x.of(where, c.Guard),
+		Resolver: resolverName(x.plugin, i), Shared: c.Shared, Limit: c.Limit, Source: x.plugin,
+	}
+	for _, text := range c.Records {
+		made.Records = append(made.Records, x.pattern(where, text))
+	}
+	if c.Limit < 0 || c.Limit > exposure.MaxCollection {
+		x.fail(where, "limit is %d, not 0 to %d", c.Limit, exposure.MaxCollection)
+	}
+	if c.Limit == 0 {
+		made.Limit = exposure.DefaultCollection
+	}
+	return made
+}
+
+// resolverName is what the resolver of a plugin's i-th collection is called.
+func resolverName(plugin string, i int) string { return fmt.Sprintf("%s.%d", plugin, i) }
 
 func (x *exposing) pattern(where, text string) exposure.Pattern {
 	p, err := exposure.Parse(text)

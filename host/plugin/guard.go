@@ -17,11 +17,11 @@ var (
 )
 
 // Ask implements command.Guard.
-func (h *guardHandler) Ask(ctx context.Context, c *command.Call, name string, a abi.Access) error {
+func (h *guardHandler) Ask(ctx context.Context, c *command.Call, name string, a abi.Access, value []byte) error {
 	request := abi.Request{
 		Kind: abi.KindGuard, Name: name,
 		ConnectionID: c.Session.ID(), User: c.Session.User(), Metadata: c.Session.Metadata(),
-		Detail: a.Append(nil),
+		Payload: value, Detail: a.Append(nil),
 	}
 	return h.run(ctx, request, (*guardCall)(c), c.Name)
 }

@@ -16,6 +16,8 @@ var (
 	_ command.Authenticator = (*authenticator)(nil)
 	_ command.Observer      = (*observer)(nil)
 	_ command.RoomObserver  = (*observer)(nil)
+
+	_ command.RecordObserver = (*observer)(nil)
 )
 
 // authenticator is a plugin's authenticate hook.
@@ -92,9 +94,12 @@ func refusal(a abi.Response) error {
 	return r
 }
 
-// observer is a plugin's hooks for sessions that come and go and for the rooms
-// that they join and leave; any may be missing.
-type observer struct{ connect, disconnect, join, leave *call }
+// observer is a plugin's hooks for sessions that come and go, for the rooms that
+// they join and leave, and for records; any may be missing.
+type observer struct {
+	connect, disconnect, join, leave *call
+	update, removed                  *recordHook
+}
 
 // Connected implements command.Observer.
 func (o *observer) Connected(ctx context.Context, s *hub.Session) {

@@ -69,7 +69,7 @@ func decodeStrictly(text []byte, v any) error {
 
 func checkRegistration(r *abi.Registration, document []byte) error {
 	entries := len(r.Commands) + len(r.Middleware) + len(r.Guards) + len(r.Hooks) + len(r.Schedules) +
-		len(r.Channels) + len(r.Presence) + len(r.Rooms)
+		len(r.Channels) + len(r.Presence) + len(r.Rooms) + len(r.Records) + len(r.Collections)
 	switch {
 	case entries == 0:
 		return errors.New("registers nothing")
@@ -104,11 +104,12 @@ func checkHandlers(document []byte) error {
 		Handler *json.RawMessage `json:"handler"`
 	}
 	var kinds struct {
-		Commands   []entry `json:"commands"`
-		Middleware []entry `json:"middleware"`
-		Guards     []entry `json:"guards"`
-		Hooks      []entry `json:"hooks"`
-		Schedules  []entry `json:"schedules"`
+		Commands    []entry `json:"commands"`
+		Middleware  []entry `json:"middleware"`
+		Guards      []entry `json:"guards"`
+		Hooks       []entry `json:"hooks"`
+		Schedules   []entry `json:"schedules"`
+		Collections []entry `json:"collections"`
 	}
 	if err := json.Unmarshal(document, &kinds); err != nil {
 		return err
@@ -119,6 +120,7 @@ func checkHandlers(document []byte) error {
 	}{
 		{"commands", kinds.Commands}, {"middleware", kinds.Middleware}, {"guards", kinds.Guards},
 		{"hooks", kinds.Hooks}, {"schedules", kinds.Schedules},
+		{"collections", kinds.Collections},
 	} {
 		for i, e := range kind.entries {
 			if e.Handler == nil {
@@ -201,6 +203,8 @@ const (
 	eventDisconnect   = "disconnect"
 	eventJoin         = "join"
 	eventLeave        = "leave"
+	eventUpdate       = "recordUpdate"
+	eventRemoved      = "recordRemoved"
 )
 
 func checkHooks(r *abi.Registration) error {
@@ -208,6 +212,13 @@ func checkHooks(r *abi.Registration) error {
 	for _, h := range r.Hooks {
 		switch h.Event {
 		case eventAuthenticate, eventConnect, eventDisconnect, eventJoin, eventLeave:
+			if len(h.Records) > 0 {
+				return fmt.Errorf("the hook for %q names records, which mean nothing to it", h.Event)
+			}
+		case eventUpdate, eventRemoved:
+			if _, err := patternsOf(h.Records); err != nil {
+				return fmt.Errorf("the hook for %q: %w", h.Event, err)
+			}
 		default:
 			return fmt.Errorf("hook for the unknown event %q", protocol.CutText(h.Event, protocol.MaxName))
 		}

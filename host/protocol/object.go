@@ -115,3 +115,30 @@ func Without(object []byte, keys []string) []byte {
 	})
 	return append(kept, '}')
 }
+
+// IsArray reports whether valid JSON text is an array.
+func IsArray(text []byte) bool {
+	i := skipSpace(text, 0)
+	return i < len(text) && text[i] == '['
+}
+
+// EachElement calls fn with the JSON text of each element of a valid JSON
+// array, in order, until fn returns false. It does nothing where text is no
+// array.
+func EachElement(text []byte, fn func(element []byte) bool) {
+	if !IsArray(text) {
+		return
+	}
+	i := skipSpace(text, skipSpace(text, 0)+1)
+	for i < len(text) && text[i] != ']' {
+		start := i
+		i = skipValue(text, i, 1)
+		if !fn(text[start:i]) {
+			return
+		}
+		if i = skipSpace(text, i); text[i] == ']' {
+			return
+		}
+		i = skipSpace(text, i+1)
+	}
+}

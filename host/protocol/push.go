@@ -20,7 +20,8 @@ const (
 type Push struct {
 	name    string
 	payload []byte
-	builtin bool // the name has a dialect's prefix before it
+	build   func() []byte // makes the payload where it is asked for
+	builtin bool          // the name has a dialect's prefix before it
 
 	encoded [spellings]atomic.Bool // set once the frame is there, which then stays
 	mu      sync.Mutex
@@ -37,6 +38,12 @@ func NewPush(command string, payload []byte) *Push {
 // receiver gets that of its dialect. payload is JSON text; nil is null.
 func NewBuiltinPush(name string, payload []byte) *Push {
 	return &Push{name: name, payload: payload, builtin: true}
+}
+
+// NewLazyPush is NewBuiltinPush for a payload that may never be asked for: build
+// makes it, once for each dialect at most. What it refers to must not change.
+func NewLazyPush(name string, build func() []byte) *Push {
+	return &Push{name: name, build: build, builtin: true}
 }
 
 // Frame returns the push as a finished WebSocket frame for receivers of a
@@ -67,12 +74,15 @@ func (p *Push) encode(i int, d Dialect) {
 	if p.encoded[i].Load() {
 		return
 	}
-	name := p.name
+	name, payload := p.name, p.payload
 	if p.builtin {
 		name = d.Prefix() + name
 	}
+	if p.build != nil {
+		payload = p.build()
+	}
 	const members = len(`{"command":,"payload":}`) + len(`null`)
-	size := MaxFrameHeader + members + stringSize(name) + len(p.payload)
-	p.frames[i] = AppendPush(make([]byte, 0, size), name, p.payload)
+	size := MaxFrameHeader + members + stringSize(name) + len(payload)
+	p.frames[i] = AppendPush(make([]byte, 0, size), name, payload)
 	p.encoded[i].Store(true)
 }

@@ -13,9 +13,9 @@ type Call struct {
 	memory  *memory
 }
 
-// Name returns the command's name, the topic's for a guard, the schedule's for
-// a schedule, and the event's for a hook. Built-in commands are named
-// mesh/<name>, whatever the client wrote.
+// Name returns the command's name, the topic's for a guard, the collection's id
+// for a resolver, the schedule's for a schedule, and the event's for a hook.
+// Built-in commands are named mesh/<name>, whatever the client wrote.
 func (c *Call) Name() string { return c.memory.text(c.request.name()) }
 
 // ConnectionID returns the connection's id, "" where the call comes from none.

@@ -52,9 +52,9 @@
 //
 // # Guards
 //
-// Channels and presence are closed to clients until [Plugin.Channel] and
-// [Plugin.Presence] expose them; rooms are open, and [Plugin.Room] guards them.
-// A guard decides on each client, from what the call tells of it or from what
+// Channels, presence, records and collections are closed to clients until
+// [Plugin.Channel], [Plugin.Presence], [Plugin.Record] and [Plugin.Collection]
+// expose them; rooms are open, and [Plugin.Room] guards them. A guard decides on each client, from what the call tells of it or from what
 // the host knows:
 //
 //	p.Channel("/^chat:.+$/", mesh.GuardedBy("members"), mesh.History(100))
@@ -66,8 +66,21 @@
 //		return err
 //	})
 //
-// What the plugin itself does, through [Channels], [Rooms], [Presence],
+// What the plugin itself does, through [Channels], [Rooms], [Presence], [Records],
 // [Connections] and [Users], no guard is asked about.
+//
+// # Records
+//
+// A record is a JSON value that clients subscribe to, and whose every change is
+// one version, however many write at once. What is made of the value that is
+// there is written with [RecordOperations.Update], or with [ExpectVersion], which
+// fails where another write came between; several records change together in a
+// [Transaction].
+//
+//	mesh.Records.Update("score", func(r mesh.Record) (mesh.JSON, error) {
+//		n, _ := r.Value.AsInt() // 0 where there is none
+//		return mesh.Int(n + 1), nil
+//	})
 //
 // # Tests
 //

@@ -13,6 +13,8 @@ type document struct {
 	channels      []*ObjectBuilder
 	presence      []*ObjectBuilder
 	rooms         []*ObjectBuilder
+	records       []*ObjectBuilder
+	collections   []*ObjectBuilder
 	metadataGuard string
 	hooks         []*ObjectBuilder
 	schedules     []*ObjectBuilder
@@ -37,6 +39,8 @@ func (d *document) JSON() JSON {
 	addEntries(o, "channels", d.channels)
 	addEntries(o, "presence", d.presence)
 	addEntries(o, "rooms", d.rooms)
+	addEntries(o, "records", d.records)
+	addEntries(o, "collections", d.collections)
 	if d.metadataGuard != "" {
 		o.Text("metadataGuard", d.metadataGuard)
 	}

@@ -39,6 +39,21 @@ func (p *Plugin) Room(pattern string, options ...RoomOption) {
 	p.document.rooms = append(p.document.rooms, o)
 }
 
+// Record opens the records that match a pattern; all others are closed to
+// clients. Without options everyone may read them, nobody but plugins and
+// operators writes, and they last until they are deleted.
+//
+// Who may read and who may write is decided apart: by the first pattern that is
+// Writable for writing, by the first that is not, or is GuardedBy, for reading.
+// Where none says who may read, everyone may read what is Writable.
+func (p *Plugin) Record(pattern string, options ...RecordOption) {
+	o := Object().Text("pattern", pattern)
+	for _, option := range options {
+		option.record(o)
+	}
+	p.document.records = append(p.document.records, o)
+}
+
 // ChannelOption is GuardedBy, Publishable, PublishableBy, History, HistoryTTL
 // or SlowConsumer.
 type ChannelOption interface{ channel(*ObjectBuilder) }
@@ -49,14 +64,18 @@ type PresenceOption interface{ presence(*ObjectBuilder) }
 // RoomOption is GuardedBy or MetadataGuardedBy.
 type RoomOption interface{ room(*ObjectBuilder) }
 
+// RecordOption is GuardedBy, Writable, WritableBy, TTL or SlowConsumer.
+type RecordOption interface{ record(*ObjectBuilder) }
+
 // GuardedBy names the plugin's guard that is asked before a client subscribes
-// to a channel or reads its history, is present and sees who is, or joins a
-// room, as mesh.GuardedBy("members").
+// to a channel or reads its history, is present and sees who is, joins a room,
+// or subscribes to a record or a collection, as mesh.GuardedBy("members").
 type GuardedBy string
 
 func (v GuardedBy) channel(o *ObjectBuilder)  { o.Text("guard", string(v)) }
 func (v GuardedBy) presence(o *ObjectBuilder) { o.Text("guard", string(v)) }
 func (v GuardedBy) room(o *ObjectBuilder)     { o.Text("guard", string(v)) }
+func (v GuardedBy) record(o *ObjectBuilder)   { o.Text("guard", string(v)) }
 
 type publishable struct{}
 
@@ -84,11 +103,30 @@ type HistoryTTL Duration
 
 func (v HistoryTTL) channel(o *ObjectBuilder) { duration(o, "historyTtl", Duration(v)) }
 
-// TTL is how long a member of a room stays present without a sign of life, at
-// least a second; 0: as long as it is connected.
+type writable struct{}
+
+func (writable) record(o *ObjectBuilder) { o.Bool("writable", true) }
+
+// Writable lets every client write.
+func Writable() RecordOption { return writable{} }
+
+// WritableBy lets those clients write whom the plugin's guard of that name allows
+// it.
+type WritableBy string
+
+func (v WritableBy) record(o *ObjectBuilder) {
+	o.Bool("writable", true).Text("writeGuard", string(v))
+}
+
+// TTL is how long a member of a room stays present without a sign of life, and a
+// record without a write, at least a second; 0: as long as it is connected, and
+// for good. As an option of a write it counts until the next one, in the place of
+// the pattern's, and may be as short as a millisecond; 0: the pattern's.
 type TTL Duration
 
 func (v TTL) presence(o *ObjectBuilder) { duration(o, "ttl", Duration(v)) }
+func (v TTL) record(o *ObjectBuilder)   { duration(o, "ttl", Duration(v)) }
+func (v TTL) write(t *terms)            { t.ttl = int64(v) }
 
 // SlowConsumer says what happens to a client that reads more slowly than it is
 // sent to.
@@ -100,12 +138,13 @@ const (
 	// SlowDrop leaves pushes of the topic out and tells the client of the gap.
 	SlowDrop SlowConsumer = "drop"
 	// SlowConflate keeps only the newest of those that replace each other, as
-	// the states of presence do.
+	// the states of presence and the versions of a record do.
 	SlowConflate SlowConsumer = "conflate"
 )
 
 func (v SlowConsumer) channel(o *ObjectBuilder)  { o.Text("slowConsumer", string(v)) }
 func (v SlowConsumer) presence(o *ObjectBuilder) { o.Text("slowConsumer", string(v)) }
+func (v SlowConsumer) record(o *ObjectBuilder)   { o.Text("slowConsumer", string(v)) }
 
 // MetadataGuardedBy names the plugin's guard that is asked before a client that
 // is no member reads a room's metadata; without one it may not.

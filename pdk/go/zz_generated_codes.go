@@ -26,6 +26,8 @@ const (
 	CodeLimit = "ELIMIT"
 	// CodeTooLarge: a value or a reply is larger than its limit.
 	CodeTooLarge = "ETOOLARGE"
+	// CodeTransaction: the operations of a transaction are not as they must be; the message says which.
+	CodeTransaction = "ETXN"
 )
 
 // className returns the class that goes with a code of the table, "" for another code.
@@ -53,6 +55,8 @@ func className(code string) string {
 		return "LimitError"
 	case CodeTooLarge:
 		return "TooLargeError"
+	case CodeTransaction:
+		return "TransactionError"
 	}
 	return ""
 }

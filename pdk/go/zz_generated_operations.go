@@ -524,3 +524,112 @@ func callPresenceUnsubscribe(roomName string, connectionID string, reason string
 	err = f.Err()
 	return
 }
+
+// callRecordsGet calls records.get. Reads a record.
+func callRecordsGet(recordID string) (value JSON, version int64, epoch string, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, recordID)
+	f, err := finishCall(env.RecordsGet(keep(b)))
+	if err != nil {
+		return
+	}
+	value = f.Bytes()
+	version, _ = f.Int()
+	epoch = f.String()
+	err = f.Err()
+	return
+}
+
+// callRecordsSet calls records.set. Writes a record; a value equal to the one it has changes nothing but the TTL. Subscribers are told. ECONFLICT, with the current version in data, where it is not the expected one; EPAYLOAD for an unknown strategy; ETOOLARGE beyond limits.record_size; ELIMIT beyond limits.records_size.
+func callRecordsSet(recordID string, value JSON, strategy string, expectVersion JSON, ttl int64) (version int64, epoch string, changed bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, recordID)
+	b = codec.AppendBytes(b, value)
+	b = codec.AppendOptionalString(b, strategy)
+	b = codec.AppendBytes(b, expectVersion)
+	b = codec.AppendOptionalInt(b, ttl)
+	f, err := finishSmall(env.RecordsSet(keep(b)))
+	if err != nil {
+		return
+	}
+	version, _ = f.Int()
+	epoch = f.String()
+	changed = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callRecordsDelete calls records.delete. Deletes a record, which is a version too; deleting what is not there changes nothing. ECONFLICT, with the current version in data, where it is not the expected one.
+func callRecordsDelete(recordID string, expectVersion JSON) (deleted bool, version int64, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, recordID)
+	b = codec.AppendBytes(b, expectVersion)
+	f, err := finishSmall(env.RecordsDelete(keep(b)))
+	if err != nil {
+		return
+	}
+	deleted = f.Bool()
+	version, _ = f.Int()
+	err = f.Err()
+	return
+}
+
+// callRecordsList calls records.list. Lists the records that have a value.
+func callRecordsList(pattern string, values bool, cursor string, limit int64) (records JSON, cursorResult string, err error) {
+	b := beginCall()
+	b = codec.AppendOptionalString(b, pattern)
+	b = codec.AppendBool(b, values)
+	b = codec.AppendOptionalString(b, cursor)
+	b = codec.AppendOptionalInt(b, limit)
+	f, err := finishCall(env.RecordsList(keep(b)))
+	if err != nil {
+		return
+	}
+	records = f.Bytes()
+	cursorResult = f.String()
+	err = f.Err()
+	return
+}
+
+// callRecordsTransaction calls records.transaction. Makes several writes or none of them, as one change; each record once. ETXN for operations that are not as they must be, otherwise the error of the first write that fails, with its recordId in data.
+func callRecordsTransaction(operations JSON) (results JSON, err error) {
+	b := beginCall()
+	b = codec.AppendBytes(b, operations)
+	f, err := finishCall(env.RecordsTransaction(keep(b)))
+	if err != nil {
+		return
+	}
+	results = f.Bytes()
+	err = f.Err()
+	return
+}
+
+// callRecordsUnsubscribe calls records.unsubscribe. Ends a connection's subscription to a record; the client is told with an unsubscribed push. What it sees of the record through a collection stays.
+func callRecordsUnsubscribe(recordID string, connectionID string, reason string) (unsubscribed bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, recordID)
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.RecordsUnsubscribe(keep(b)))
+	if err != nil {
+		return
+	}
+	unsubscribed = f.Bool()
+	err = f.Err()
+	return
+}
+
+// callCollectionsUnsubscribe calls collections.unsubscribe. Ends a connection's subscription to a collection; the client is told with an unsubscribed push.
+func callCollectionsUnsubscribe(collectionID string, connectionID string, reason string) (unsubscribed bool, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, collectionID)
+	b = codec.AppendString(b, connectionID)
+	b = codec.AppendOptionalString(b, reason)
+	f, err := finishSmall(env.CollectionsUnsubscribe(keep(b)))
+	if err != nil {
+		return
+	}
+	unsubscribed = f.Bool()
+	err = f.Err()
+	return
+}

@@ -283,7 +283,21 @@ func TestChatRegistration(t *testing.T) {
 			t.Errorf("%s is missing in %s", part, g.document)
 		}
 	}
-	// What it uses it has said, and what it has said it uses.
+	checkCapabilities(t, p, g.registration(t))
+	again := p.instantiate(t)
+	if again.document != g.document {
+		t.Error("another instance registers something else")
+	}
+	bad := compile(t, "chat-go.wasm", true, configured(`{"rate":"fast"}`)).instantiate(t)
+	if r := bad.registration(t); r.Error != "config: rate must be a whole number above 0" {
+		t.Errorf("got %s", bad.document)
+	}
+}
+
+// checkCapabilities checks that what a plugin uses it has said, and what it has
+// said it uses.
+func checkCapabilities(t *testing.T, p *plugin, r abi.Registration) {
+	t.Helper()
 	var used, said []string
 	for _, name := range p.needs() {
 		for _, o := range abi.Operations {
@@ -292,20 +306,12 @@ func TestChatRegistration(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range g.registration(t).Capabilities {
+	for _, c := range r.Capabilities {
 		said = append(said, c.Name)
 	}
 	slices.Sort(used)
 	slices.Sort(said)
 	if !slices.Equal(used, said) {
 		t.Errorf("it uses %q and says %q", used, said)
-	}
-	again := p.instantiate(t)
-	if again.document != g.document {
-		t.Error("another instance registers something else")
-	}
-	bad := compile(t, "chat-go.wasm", true, configured(`{"rate":"fast"}`)).instantiate(t)
-	if r := bad.registration(t); r.Error != "config: rate must be a whole number above 0" {
-		t.Errorf("got %s", bad.document)
 	}
 }

@@ -23,7 +23,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(built)
-	build := exec.Command(filepath.Join("..", "..", "scripts", "build-plugins"), "--out", built, "conformance/go", "auth/go", "chat/go")
+	build := exec.Command(filepath.Join("..", "..", "scripts", "build-plugins"), "--out", built, "conformance/go", "auth/go", "chat/go", "whiteboard/go")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "scripts/build-plugins:", err)

@@ -185,6 +185,8 @@ func TestConformanceGuards(t *testing.T) {
 	g := compile(t, "conformance-go.wasm", true, h).instantiate(t)
 	g.registration(t)
 	access := (&abi.Access{Topic: abi.TopicConnection, Action: abi.ActionMetadata}).Append(nil)
+	write := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite}).Append(nil)
+	remove := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionDelete}).Append(nil)
 	for _, test := range []struct {
 		guard, want string
 		request     abi.Request
@@ -196,8 +198,16 @@ func TestConformanceGuards(t *testing.T) {
 		{"admins", "", abi.Request{Name: "c2", ConnectionID: "c1", Metadata: []byte(`{"admin":true}`)}},
 		{"admins", "EDENIED: Only for administrators: connection metadata.", abi.Request{Name: "c2", ConnectionID: "c1", Metadata: []byte(`{"admin":1}`)}},
 		{"rubbish", "ERUBBISH: rubbish", abi.Request{Name: "bad:rubbish", ConnectionID: "c1"}},
+		{"owners", "", abi.Request{Name: "own:ann", ConnectionID: "c1", User: "ann", Payload: []byte(`1`), Detail: write}},
+		{"owners", "EDENIED: This is not yours.", abi.Request{Name: "own:ann", ConnectionID: "c1", User: "bob", Payload: []byte(`1`), Detail: write}},
+		{"values", "", abi.Request{Name: "checked:a", ConnectionID: "c1", Payload: []byte(`{"ok":true}`), Detail: write}},
+		{"values", "EDENIED: Not this: record write [1].", abi.Request{Name: "checked:a", ConnectionID: "c1", Payload: []byte(`[1]`), Detail: write}},
+		{"values", "EDENIED: Not this: record delete .", abi.Request{Name: "checked:a", ConnectionID: "c1", Detail: remove}},
 	} {
-		test.request.Kind, test.request.Detail = abi.KindGuard, access
+		test.request.Kind = abi.KindGuard
+		if test.request.Detail == nil {
+			test.request.Detail = access
+		}
 		response, err := g.send(t.Context(), g.handlers[test.guard], &test.request)
 		if err != nil {
 			t.Fatal(err)
@@ -213,6 +223,9 @@ func TestConformanceHooks(t *testing.T) {
 	t.Parallel()
 	var kept []string
 	h := &host{operations: map[string]func([]byte) ([]byte, *abi.Error){
+		abi.OpKVGet: func([]byte) ([]byte, *abi.Error) {
+			return (&abi.KVGetResponse{Value: []byte(`[1,2]`)}).Append(nil), nil
+		},
 		abi.OpKVSet: func(arguments []byte) ([]byte, *abi.Error) {
 			var q abi.KVSetRequest
 			err := q.Decode(arguments)
@@ -230,11 +243,14 @@ func TestConformanceHooks(t *testing.T) {
 	g.registration(t)
 	left := abi.RoomChange{Room: "lobby", Reason: abi.LeftByDisconnect}
 	gone := abi.Departure{Code: 1006}
+	removed := abi.RecordChange{RecordID: "hooked:a", Version: 3, Epoch: "e1", Reason: abi.RemovedByExpiry}
 	for _, r := range []abi.Request{
 		{Kind: abi.KindConnect, Name: "connect"},
 		{Kind: abi.KindJoin, Name: "join", Detail: (&abi.RoomChange{Room: "lobby"}).Append(nil)},
 		{Kind: abi.KindLeave, Name: "leave", Metadata: []byte(`{"a":1}`), Detail: left.Append(nil)},
 		{Kind: abi.KindDisconnect, Name: "disconnect", User: "ann", Detail: gone.Append(nil)},
+		{Kind: abi.KindRecordUpdate, Name: "recordUpdate", Payload: []byte(`null`), Detail: (&abi.RecordChange{RecordID: "hooked:a", Version: 3, Epoch: "e1"}).Append(nil)},
+		{Kind: abi.KindRecordRemoved, Name: "recordRemoved", Payload: []byte(`{"x":1}`), Detail: removed.Append(nil)},
 	} {
 		r.ConnectionID = "c1"
 		response, err := g.send(t.Context(), g.handlers[r.Name], &r)
@@ -247,8 +263,65 @@ func TestConformanceHooks(t *testing.T) {
 		`last:join:lobby {"connectionId":"c1","user":"","metadata":null,"roomName":"lobby"} <nil>`, `hook:join:lobby 1 <nil>`,
 		`last:leave:lobby {"connectionId":"c1","user":"","metadata":{"a":1},"roomName":"lobby","reason":"disconnect"} <nil>`, `hook:leave:lobby 1 <nil>`,
 		`last:disconnect {"connectionId":"c1","user":"ann","metadata":null,"code":1006,"reason":""} <nil>`, `hook:disconnect 1 <nil>`,
+		`versions:hooked:a [1,2,3] <nil>`,
+		`last:recordUpdate:hooked:a {"connectionId":"c1","user":"","metadata":null,"recordId":"hooked:a","value":null,"version":3,"epoch":"e1","reason":""} <nil>`,
+		`hook:recordUpdate:hooked:a 1 <nil>`,
+		`versions:hooked:a [1,2,3] <nil>`,
+		`last:recordRemoved:hooked:a {"connectionId":"c1","user":"","metadata":null,"recordId":"hooked:a","value":{"x":1},"version":3,"epoch":"e1","reason":"expired"} <nil>`,
+		`hook:recordRemoved:hooked:a 1 <nil>`,
 	}
 	if !slices.Equal(kept, want) {
 		t.Errorf("it kept\n%q, want\n%q", kept, want)
+	}
+}
+
+// TestConformanceResolvers asks each resolver through the ABI alone.
+func TestConformanceResolvers(t *testing.T) {
+	t.Parallel()
+	var list string
+	h := &host{operations: map[string]func([]byte) ([]byte, *abi.Error){
+		abi.OpKVSet:       func([]byte) ([]byte, *abi.Error) { return nil, nil },
+		abi.OpKVIncrement: func([]byte) ([]byte, *abi.Error) { return (&abi.KVIncrementResponse{Value: 1}).Append(nil), nil },
+		abi.OpRecordsGet: func(arguments []byte) ([]byte, *abi.Error) {
+			var q abi.RecordsGetRequest
+			if err := q.Decode(arguments); err != nil || q.RecordID != "list:x" {
+				return nil, &abi.Error{Code: abi.CodePayload, Message: q.RecordID}
+			}
+			return (&abi.RecordsGetResponse{Value: []byte(list), Version: 1, Epoch: "e1"}).Append(nil), nil
+		},
+		abi.OpRecordsList: func(arguments []byte) ([]byte, *abi.Error) {
+			var q abi.RecordsListRequest
+			if err := q.Decode(arguments); err != nil || q.Pattern != "/^record:.+$/" || q.Limit != 1000 {
+				return nil, &abi.Error{Code: abi.CodePayload, Message: fmt.Sprintf("%+v", q)}
+			}
+			return (&abi.RecordsListResponse{Records: []byte(`[{"recordId":"record:a","version":1,"epoch":"e1"},{"recordId":"record:b","version":1,"epoch":"e1"}]`)}).Append(nil), nil
+		},
+	}}
+	g := compile(t, "conformance-go.wasm", true, h).instantiate(t)
+	r := g.registration(t)
+	for _, test := range []struct{ pattern, collection, list, want string }{
+		{"/^list:.+$/", "list:x", `["a","b"]`, `["a","b"]`},
+		{"/^few:.+$/", "few:x", `["a","b","c"]`, `["a","b","c"]`},
+		{"/^users:.+$/", "users:x", `[]`, `[]`},
+		{"/^one:.+$/", "one:x", `null`, `[]`},
+		{"/^one:.+$/", "one:x", `"rubbish"`, `["record:a","","\n"]`},
+		{"/^list:.+$/", "list:x", `{"a":1}`, `ELIST: The list is none: {"a":1}`},
+		{"/^list:.+$/", "list:y", `[]`, `EPAYLOAD: list:y`},
+		{"records", "records", ``, `["record:a","record:b"]`},
+		{"mine", "mine", ``, `["own:ann","private:ann","private:all","secret","record:mine"]`},
+	} {
+		list = test.list
+		at := slices.IndexFunc(r.Collections, func(c abi.CollectionExposure) bool { return c.Pattern == test.pattern })
+		if at < 0 {
+			t.Errorf("there is no collection %s", test.pattern)
+			continue
+		}
+		response, err := g.send(t.Context(), r.Collections[at].Handler, &abi.Request{Kind: abi.KindResolve, Name: test.collection, ConnectionID: "c1", User: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcome(t, response); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.collection, got, test.want)
+		}
 	}
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, b Backend) {
 		"Rooms":                          runRooms,
 		"Presence":                       runPresence,
 		"RoomMetadata":                   runRoomMetadata,
+		"Records":                        runRecords,
 		"Bus":                            runBus,
 		"Leases":                         runLeases,
 		"Contexts":                       runContexts,

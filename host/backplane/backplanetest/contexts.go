@@ -19,6 +19,7 @@ func doneContexts(s *suite) {
 	a.swap("1", "", "{}")
 	a.describe("r", "", "{}")
 	at := a.publish("c", "1", keep(5))
+	version := a.write("record", "one")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for name, call := range calls(ctx, a) {
@@ -34,6 +35,7 @@ func doneContexts(s *suite) {
 	is(s.T, "metadata of 1", b.swap("1", "{}", ""), true)
 	is(s.T, "position", b.read("c", backplane.Query{}).Position, at)
 	is(s.T, "position of what was not made", b.read("d", backplane.Query{}).Position, backplane.Position{})
+	s.wantRecord([]*node{a, b}, "record", version, "one")
 	wantEvents(s.T, s.events(a, b), "1 joined", "2 joined", "1 is here")
 	is(s.T, "instructions", len(b.instructed(s.T, 0)), 0)
 }
@@ -41,6 +43,7 @@ func doneContexts(s *suite) {
 // calls are all methods, each with what it would have an effect with.
 func calls(ctx context.Context, n *node) map[string]func() error {
 	topic := backplane.Topic{Kind: backplane.Channel, Name: "c"}
+	kept := n.recordNow("record")
 	return map[string]func() error{
 		"Publish": func() error { _, err := n.Channels().Publish(ctx, "c", nil, keep(5)); return err },
 		"Read":    func() error { _, err := n.Channels().Read(ctx, "d", backplane.Query{Keep: keep(5)}); return err },
@@ -69,6 +72,14 @@ func calls(ctx context.Context, n *node) map[string]func() error {
 		"RoomMetadata.Get":  func() error { _, err := n.RoomMetadata().Get(ctx, "r"); return err },
 		"RoomMetadata.Swap": func() error { _, _, err := n.RoomMetadata().Swap(ctx, "r", []byte("{}"), nil, 0); return err },
 		"RoomMetadata.List": func() error { _, _, err := n.RoomMetadata().List(ctx, "", 5); return err },
+
+		"Records.Get": func() error { _, err := n.Records().Get(ctx, "record"); return err },
+		"Since":       func() error { _, _, _, err := n.Records().Since(ctx, "record", backplane.Version{}); return err },
+		"Commit": func() error {
+			_, _, err := n.Records().Commit(ctx, []backplane.RecordWrite{edit(kept, "two")}, 0)
+			return err
+		},
+		"Records.List": func() error { _, _, err := n.Records().List(ctx, backplane.RecordQuery{Limit: 5}); return err },
 
 		"Subscribe":   func() error { return n.Bus().Subscribe(ctx, topic) },
 		"Unsubscribe": func() error { return n.Bus().Unsubscribe(ctx, topic) },

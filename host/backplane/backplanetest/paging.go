@@ -127,8 +127,10 @@ func badCursors(s *suite) {
 	a.add("1", "u")
 	a.join("room", "1", false)
 	a.describe("room", "", "of room")
+	a.write("r", "1")
 	for name, list := range map[string]lister{
 		"connections": a.listConnections, "users": a.listUsers, "rooms": a.listRooms, "descriptions": a.listDescriptions,
+		"records": a.listRecords,
 	} {
 		for _, cursor := range []string{"?", "no cursor", "\x00\xff", "-1", " "} {
 			if page, next, err := list(cursor, 5); !errors.Is(err, backplane.ErrCursor) {

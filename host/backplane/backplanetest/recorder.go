@@ -19,6 +19,8 @@ type Recorder struct {
 	presence     map[string][]backplane.PresenceEvent
 	members      map[string][]membership
 	metadata     map[string][][]byte
+	records      map[string][]backplane.RecordChange
+	wrote        map[string][]backplane.RecordChange
 	instructions []instructed
 	reach        int // what Instruct answers
 }
@@ -46,6 +48,8 @@ func NewRecorder() *Recorder {
 		presence: make(map[string][]backplane.PresenceEvent),
 		members:  make(map[string][]membership),
 		metadata: make(map[string][][]byte),
+		records:  make(map[string][]backplane.RecordChange),
+		wrote:    make(map[string][]backplane.RecordChange),
 	}
 }
 
@@ -79,6 +83,16 @@ func (r *Recorder) Member(room, connection string, joined bool, reason string) {
 func (r *Recorder) Metadata(connection string, metadata []byte) {
 	metadata = bytes.Clone(metadata)
 	r.record(func() { r.metadata[connection] = append(r.metadata[connection], metadata) })
+}
+
+// Record implements backplane.Receiver.
+func (r *Recorder) Record(c backplane.RecordChange) {
+	r.record(func() { r.records[c.ID] = append(r.records[c.ID], c) })
+}
+
+// Wrote implements backplane.Receiver.
+func (r *Recorder) Wrote(c backplane.RecordChange) {
+	r.record(func() { r.wrote[c.ID] = append(r.wrote[c.ID], c) })
 }
 
 // Instruct implements backplane.Receiver.
@@ -157,4 +171,21 @@ func (r *Recorder) metadataOf(t *testing.T, connection string, n int) (got [][]b
 		return len(got) >= n
 	})
 	return got
+}
+
+// recordOf returns the changes of a record once there are at least n.
+func (r *Recorder) recordOf(t *testing.T, id string, n int) (got []backplane.RecordChange) {
+	t.Helper()
+	r.await(t, "changes of "+id, func() bool {
+		got = slices.Clone(r.records[id])
+		return len(got) >= n
+	})
+	return got
+}
+
+// wroteOf returns the changes of a record that the node has been told it made.
+func (r *Recorder) wroteOf(id string) []backplane.RecordChange {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.wrote[id])
 }

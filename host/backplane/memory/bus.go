@@ -16,6 +16,10 @@ func (b bus) Subscribe(ctx context.Context, t backplane.Topic) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if t.Kind == backplane.AllRecords {
+		b.node.allRecords.Store(true)
+		return nil
+	}
 	b.node.topics.add(b.node.store.hash(t.Name), t)
 	return nil
 }
@@ -24,6 +28,10 @@ func (b bus) Subscribe(ctx context.Context, t backplane.Topic) error {
 func (b bus) Unsubscribe(ctx context.Context, t backplane.Topic) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if t.Kind == backplane.AllRecords {
+		b.node.allRecords.Store(false)
+		return nil
 	}
 	b.node.topics.remove(b.node.store.hash(t.Name), t)
 	return nil
@@ -62,6 +70,17 @@ func (s *Store) deliverPresence(hash uint64, e backplane.PresenceEvent) {
 	for _, n := range *s.live.Load() {
 		if r := n.receiver.Load(); r != nil && n.topics.has(hash, topic) {
 			(*r).Presence(e)
+		}
+	}
+}
+
+// deliverRecord gives a version to the nodes that have subscribed to its record
+// or to all; the record is locked, or a journal sees to the order.
+func (s *Store) deliverRecord(hash uint64, c backplane.RecordChange) {
+	topic := backplane.Topic{Kind: backplane.RecordOf, Name: c.ID}
+	for _, n := range *s.live.Load() {
+		if r := n.receiver.Load(); r != nil && (n.allRecords.Load() || n.topics.has(hash, topic)) {
+			(*r).Record(c)
 		}
 	}
 }

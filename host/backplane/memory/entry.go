@@ -18,6 +18,7 @@ type entry struct {
 	value   []byte
 	expires int64 // by the clock; 0: never
 	index   int   // in the shard's expiries, where expires is set
+	at      int64 // the value's place in the journal
 }
 
 // size is what the entry counts towards its namespace's usage.
@@ -35,7 +36,8 @@ type valueShard struct {
 	mu       sync.RWMutex
 	entries  map[name]*entry
 	expiries queue[*entry]
-	_        [8]byte // keep neighbours off one cache line
+	deleted  int64 // place of the last Delete in the journal
+	// With deleted the shard fills a cache line, which keeps neighbours off it.
 }
 
 func (v *values) shard(n name) *valueShard {
@@ -53,9 +55,9 @@ func (s *valueShard) live(n name, c clock) *entry {
 	return e
 }
 
-// put writes an entry, whose bytes are accounted for already; the shard is
-// locked.
-func (s *valueShard) put(e *entry, n name, sp *space, value []byte, expires int64) {
+// put writes an entry, whose bytes are accounted for already, and returns it;
+// the shard is locked.
+func (s *valueShard) put(e *entry, n name, sp *space, value []byte, expires int64) *entry {
 	if e == nil {
 		e = &entry{name: n, space: sp}
 		s.entries[n] = e
@@ -72,6 +74,7 @@ func (s *valueShard) put(e *entry, n name, sp *space, value []byte, expires int6
 		e.expires = expires
 		s.expiries.push(e)
 	}
+	return e
 }
 
 // remove deletes an entry and gives its bytes back; the shard is locked.
@@ -90,9 +93,16 @@ func (v *values) evict(s *valueShard, now int64, limit int) bool {
 		if len(s.expiries) == 0 || !s.expiries[0].expired(now) {
 			return false
 		}
-		v.remove(s, s.expiries[0])
+		v.expire(s, s.expiries[0])
 	}
 	return true
+}
+
+// expire removes an entry that has expired; the shard is locked. No one has to
+// wait until the journal has done the same: it would expire there, too.
+func (v *values) expire(s *valueShard, e *entry) {
+	v.remove(s, e)
+	v.keep(e.name, nil, 0)
 }
 
 // sweepBatch is how many entries are removed under one hold of a lock.

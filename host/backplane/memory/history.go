@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"unsafe"
@@ -23,16 +24,23 @@ func (c *channels) open(hash uint64, channel string, keep backplane.Keep) *strea
 	if !c.reserve(size) {
 		return nil
 	}
-	s = newStream(hash, strings.Clone(channel), keep, c.now())
+	s = newStream(hash, strings.Clone(channel), rand.Uint64())
+	s.touch(c.now())
+	s.raise(keep)
 	s.bytes = size
-	c.streams.add(hash, s.channel, s, nil)
-	c.ranks[hash%shardCount].add(s)
+	c.enter(s)
 	return s
 }
 
-// store keeps a message, after what is too old or too much has gone. One that
-// cannot be kept leaves the stream empty, for there are no gaps in it. The
-// stream is locked.
+// enter puts a stream in its places.
+func (c *channels) enter(s *stream) {
+	c.streams.add(s.hash, s.channel, s, nil)
+	c.ranks[s.hash%shardCount].add(s)
+}
+
+// store has a message in the ring, after what is too old or too much has gone.
+// One that there is no room for leaves the stream empty, for there are no gaps
+// in it. The stream is locked.
 func (c *channels) store(s *stream, m slot) {
 	c.trim(s, m.at, s.count-1)
 	for {
@@ -132,6 +140,7 @@ func (c *channels) forget(s *stream) {
 	s.gone = true
 	s.ring = ring{}
 	c.release(s, s.bytes)
+	c.keepGone(s) // before another can begin
 	c.streams.remove(s.hash, s.channel)
 }
 
@@ -160,7 +169,9 @@ func (c *channels) clean(s *stream, r *rank) {
 	c.shrink(s)
 	if s.idle(now) && r.remove(s) {
 		c.forget(s)
+		return
 	}
+	c.keepTrimmed(s)
 }
 
 // rank orders the streams of a shard by their last use. A use is noted in the

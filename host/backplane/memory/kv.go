@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"hash/maphash"
 	"strconv"
 	"sync"
 
@@ -14,14 +13,13 @@ import (
 // values implements backplane.KV. It works without Run, which only gives memory
 // back earlier.
 type values struct {
-	clock
-	seed   maphash.Seed
+	*Store
 	shards [shardCount]valueShard
 	spaces sync.Map // namespace → *space
 }
 
-func (v *values) init(c clock, seed maphash.Seed) {
-	v.clock, v.seed = c, seed
+func (v *values) init(s *Store) {
+	v.Store = s
 	for i := range v.shards {
 		v.shards[i].entries = make(map[name]*entry)
 	}
@@ -32,14 +30,23 @@ func (v *values) Get(ctx context.Context, namespace, key string) ([]byte, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	n := name{namespace, key}
+	value, place := v.find(name{namespace, key})
+	if err := v.kept(ctx, place); err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// find returns the value under a name, nil where there is none, and the place
+// in the journal of what says so.
+func (v *values) find(n name) (value []byte, place int64) {
 	s := v.shard(n)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if e := s.live(n, v.clock); e != nil {
-		return e.value, nil
+		return e.value, e.at
 	}
-	return nil, nil
+	return nil, s.deleted
 }
 
 // Set implements backplane.KV.
@@ -128,15 +135,19 @@ func (v *values) update(ctx context.Context, n name, limit int64, decide func(*e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := v.attempt(n, limit, decide)
+	place, err := v.attempt(n, limit, decide)
 	if errors.Is(err, backplane.ErrFull) {
 		v.sweep()
-		err = v.attempt(n, limit, decide)
+		place, err = v.attempt(n, limit, decide)
+	}
+	if lost := v.kept(ctx, place); lost != nil {
+		return lost
 	}
 	return err
 }
 
-func (v *values) attempt(n name, limit int64, decide func(*entry) (change, error)) error {
+// attempt returns the place in the journal of what it has found, or done.
+func (v *values) attempt(n name, limit int64, decide func(*entry) (change, error)) (place int64, err error) {
 	s := v.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,33 +155,40 @@ func (v *values) attempt(n name, limit int64, decide func(*entry) (change, error
 	v.evict(s, now, lazyBatch)
 	e := s.entries[n]
 	if e != nil && e.expired(now) {
-		v.remove(s, e)
+		v.expire(s, e)
 		e = nil
+	}
+	place = s.deleted
+	if e != nil {
+		place = e.at
 	}
 	c, err := decide(e)
 	switch {
 	case err != nil:
-		return err
+		return place, err
 	case c.verb == drop && e != nil:
 		v.remove(s, e)
+		s.deleted = v.keep(n, nil, 0)
+		return s.deleted, nil
 	case c.verb == store:
 		return v.write(s, e, n, c, limit)
 	}
-	return nil
+	return place, nil
 }
 
 // write puts a value in place if its namespace has room; the shard is locked.
-func (v *values) write(s *valueShard, e *entry, n name, c change, limit int64) error {
+func (v *values) write(s *valueShard, e *entry, n name, c change, limit int64) (place int64, err error) {
 	growth := size(n, c.value)
 	if e != nil {
 		growth -= size(n, e.value)
 	}
 	sp, err := v.reserve(n.namespace, growth, limit)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	s.put(e, n, sp, c.value, c.expires)
-	return nil
+	e = s.put(e, n, sp, c.value, c.expires)
+	e.at = v.keep(n, c.value, c.expires)
+	return e.at, nil
 }
 
 // parseInteger reads an integer as JSON writes it.

@@ -1,21 +1,28 @@
-// Package memory is the embedded backplane: one process, nothing to install,
-// nothing kept after it ends.
+// Package memory is the embedded backplane: one process, nothing to install. All
+// of it is in memory; a Journal, if there is one, keeps what must outlive the
+// process.
 //
 // A Store is what all nodes share, a Node is one of them; the usual server has
-// one of each. A room, a connection and a stream change under a lock of their
-// own, and what they tell of is delivered under it, so that the order of
-// deliveries is that of the changes. The tables in which they are found are
+// one of each. A room, a connection, a stream and a record change under a lock
+// of their own, and what they tell of is delivered under it, so that the order
+// of deliveries is that of the changes. The tables in which they are found are
 // sharded, and locked for a look-up only.
+//
+// With a journal, what it keeps changes in memory at once, but no one is told
+// before it is kept: messages are delivered when the journal says so, writes
+// return then, and a read waits, outside of all locks, for what it has seen.
 //
 // # Lock order
 //
 //	Node.mu → room.mu → connection.mu
 //	channels.order → stream.mu
+//	record.mu → record.mu of a greater id
 //
 // and below all of these, with no other lock taken under them: the shards of
-// tables, users, topics, values and states, and Store.mu. The shards of ranks
-// are of that kind too, save that a stream's lock is tried under them, never
-// waited for. A stream's lock and a room's are never held together.
+// tables, users, topics, values, states and ends of records, Store.mu, and what
+// the journal locks. The shards of ranks are of that kind too, save that a
+// stream's lock is tried under them, never waited for. A stream's lock, a room's
+// and a record's are never held together.
 package memory
 
 import (
@@ -39,6 +46,9 @@ type Options struct {
 	// HistorySize is the most bytes that the streams of all channels may take
 	// up together, with what keeping them costs; 0 is DefaultHistorySize.
 	HistorySize int64
+	// Journal keeps records, streams, the metadata of rooms and the values of
+	// the KV; nil: nothing outlives the process. It is Open that uses it.
+	Journal Journal
 }
 
 // Store is what the nodes of an embedded backplane share. It is safe for
@@ -46,8 +56,9 @@ type Options struct {
 // bounded, expires, or goes with the connection that it belongs to.
 type Store struct {
 	clock
-	seed  maphash.Seed
-	lease time.Duration
+	seed    maphash.Seed
+	lease   time.Duration
+	journal Journal // nil: nothing outlives the process
 
 	values      values
 	channels    channels
@@ -55,6 +66,9 @@ type Store struct {
 	users       users
 	rooms       table[*room]
 	states      states
+	records     table[*record]
+	recordEnds  recordEnds
+	recordBytes atomic.Int64       // of all records
 	counts      [shardCount]counts // of rooms, by their shards
 	metadata    atomic.Int64       // bytes of the metadata of all rooms
 	seq         atomic.Int64       // of the last presence event
@@ -63,7 +77,7 @@ type Store struct {
 	live atomic.Pointer[[]*Node] // replaced as a whole, under mu
 }
 
-// New makes an empty store.
+// New makes an empty store, which uses no journal.
 func New(o Options) *Store {
 	if o.Lease <= 0 {
 		o.Lease = DefaultLease
@@ -73,11 +87,12 @@ func New(o Options) *Store {
 	}
 	s := &Store{clock: clock{time.Now()}, seed: maphash.MakeSeed(), lease: o.Lease}
 	s.live.Store(new([]*Node))
-	s.values.init(s.clock, s.seed)
+	s.values.init(s)
 	s.channels.init(s, o.HistorySize)
 	s.connections.init()
 	s.users.init()
 	s.rooms.init()
+	s.records.init()
 	return s
 }
 
@@ -96,6 +111,28 @@ func (c clock) expiry(ttl time.Duration) int64 {
 		return 0
 	}
 	return now + int64(ttl)
+}
+
+// toDate turns a time of the clock into milliseconds since 1970, rounded up:
+// what outlives the process goes by the machine's date. 0 is never.
+func (c clock) toDate(at int64) uint64 {
+	if at == 0 {
+		return 0
+	}
+	date := time.Now().Add(time.Duration(at - c.now()))
+	return uint64(max(0, date.UnixMilli()) + 1)
+}
+
+// fromDate turns it back; what has passed is below 0.
+func (c clock) fromDate(date int64) int64 {
+	if date == 0 {
+		return 0
+	}
+	left := time.Until(time.UnixMilli(date))
+	if left <= 0 {
+		return -1
+	}
+	return c.expiry(left)
 }
 
 // milliseconds is the time as events carry it.

@@ -26,6 +26,27 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// With a journal that is always a little late it is the same. In fake time it is
+// not, for time is exact there.
+func TestContractWithJournal(t *testing.T) {
+	t.Parallel()
+	for name, fake := range map[string]bool{"in fake time": true, "in real time": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backplanetest.Run(t, backplanetest.Backend{FakeTime: fake, New: func(t *testing.T, lease time.Duration) backplanetest.Cluster {
+				t.Helper()
+				l := newLedger()
+				if fake {
+					l.lag = 0
+				}
+				s, err := memory.Open(memory.Options{Lease: lease, Journal: l.run(t)})
+				must(t, err)
+				return cluster{s}
+			}})
+		})
+	}
+}
+
 func newCluster(_ *testing.T, lease time.Duration) backplanetest.Cluster {
 	return cluster{memory.New(memory.Options{Lease: lease})}
 }

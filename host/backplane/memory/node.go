@@ -16,6 +16,9 @@ type Node struct {
 	store    *Store
 	receiver atomic.Pointer[backplane.Receiver]
 	topics   topics
+	// allRecords is the subscription to the changes of all records, which each
+	// of them looks at.
+	allRecords atomic.Bool
 
 	// mu is held, for reading, while a connection is added, and while all of
 	// them are removed.
@@ -32,6 +35,7 @@ var (
 	_ backplane.Rooms        = rooms{}
 	_ backplane.Presence     = presence{}
 	_ backplane.RoomMetadata = roomMetadata{}
+	_ backplane.Records      = records{}
 	_ backplane.Bus          = bus{}
 )
 
@@ -67,12 +71,15 @@ func (n *Node) Presence() backplane.Presence { return presence{n.store} }
 // RoomMetadata implements backplane.Node.
 func (n *Node) RoomMetadata() backplane.RoomMetadata { return roomMetadata{n.store} }
 
+// Records implements backplane.Node.
+func (n *Node) Records() backplane.Records { return records{n} }
+
 // Bus implements backplane.Node.
 func (n *Node) Bus() backplane.Bus { return bus{n} }
 
 const (
-	// expireInterval is how often Run looks for states that have expired,
-	// which makes it the latest that an expiry is told.
+	// expireInterval is how often Run looks for states and records that have
+	// expired, which makes it the latest that an expiry is told.
 	expireInterval = 50 * time.Millisecond
 	// sweepInterval is how often it gives back the memory of what is
 	// invisible already.
@@ -96,6 +103,7 @@ func (n *Node) Run(ctx context.Context) {
 			return
 		case <-expire.C:
 			n.store.expireStates()
+			n.store.endRecords(n)
 		case <-sweep.C:
 			n.store.values.sweep()
 			n.store.channels.sweep()

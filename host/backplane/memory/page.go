@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -42,6 +43,17 @@ func parseCursor(cursor string) (place, error) {
 // list reads a page of a table: shard after shard, each in the order of keys.
 // read makes an item of an entry, or leaves it out.
 func list[V, T any](ctx context.Context, t *table[V], cursor string, limit int, read func(string, V) (T, bool)) (page []T, next string, err error) {
+	return scan(ctx, t, cursor, limit, math.MaxInt, read)
+}
+
+// maxBatch is how many entries are taken out of a shard at a time, beyond those
+// that a page has room for.
+const maxBatch = 1 << 10
+
+// scan is a list that looks at no more than a budget of entries. The page ends
+// there, however short it is; the next one goes on. As each batch is searched
+// for in its whole shard, they grow where little is found in them.
+func scan[V, T any](ctx context.Context, t *table[V], cursor string, limit, budget int, read func(string, V) (T, bool)) (page []T, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
@@ -50,9 +62,10 @@ func list[V, T any](ctx context.Context, t *table[V], cursor string, limit int, 
 		return nil, "", err
 	}
 	limit = min(max(1, limit), maxPage)
-	last := at
+	last, seen := at, 0
 	for at.shard < shardCount {
 		most := limit + 1 - len(page) // one more tells whether there is a next page
+		most = min(max(most, min(seen, maxBatch)), budget-seen)
 		found := t.beyond(at, most)
 		for _, e := range found {
 			item, ok := read(e.key, e.value)
@@ -63,6 +76,9 @@ func list[V, T any](ctx context.Context, t *table[V], cursor string, limit int, 
 			if ok {
 				page, last = append(page, item), at
 			}
+		}
+		if seen += len(found); seen == budget {
+			return page, at.cursor(), nil
 		}
 		if len(found) < most {
 			at = place{shard: at.shard + 1, start: true}

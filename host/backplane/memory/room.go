@@ -39,8 +39,12 @@ type member struct {
 // counts is what the rooms of a shard hold.
 type counts struct {
 	members, present, states atomic.Int64
-	_                        [40]byte // keep neighbours off one cache line
+	// described is the place in the journal of the last change of metadata.
+	described atomic.Int64
+	_         [32]byte // keep neighbours off one cache line
 }
+
+func (s *Store) countsOf(hash uint64) *counts { return &s.counts[hash%shardCount] }
 
 // findRoom returns a room, locked, nil where there is none.
 func (s *Store) findRoom(name string) *room {
@@ -67,7 +71,7 @@ func (s *Store) openRoom(name string) *room {
 		}
 		name = strings.Clone(name)
 		hash := s.hash(name)
-		r := &room{name: name, hash: hash, counts: &s.counts[hash%shardCount], members: make(map[string]*member)}
+		r := &room{name: name, hash: hash, counts: s.countsOf(hash), members: make(map[string]*member)}
 		r.mu.Lock()
 		// Seq goes on where it was when there was no room.
 		if s.rooms.add(hash, name, r, func() { r.seq = s.seq.Load() }) {

@@ -14,7 +14,11 @@ func (r roomMetadata) Get(ctx context.Context, name string) (metadata []byte, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r.store.readRoom(name, func(in *room) { metadata = in.metadata })
+	s := r.store
+	s.readRoom(name, func(in *room) { metadata = in.metadata })
+	if err := s.kept(ctx, s.countsOf(s.hash(name)).described.Load()); err != nil {
+		return nil, err
+	}
 	return metadata, nil
 }
 
@@ -24,6 +28,14 @@ func (r roomMetadata) Swap(ctx context.Context, name string, expected, value []b
 		return false, nil, err
 	}
 	s := r.store
+	swapped, current, err = s.swapMetadata(name, expected, value, limit)
+	if lost := s.kept(ctx, s.countsOf(s.hash(name)).described.Load()); lost != nil {
+		return false, nil, lost
+	}
+	return swapped, current, err
+}
+
+func (s *Store) swapMetadata(name string, expected, value []byte, limit int64) (swapped bool, current []byte, err error) {
 	in := s.openRoom(name)
 	defer s.closeRoom(in)
 	if !same(in.metadata, expected) {
@@ -32,7 +44,7 @@ func (r roomMetadata) Swap(ctx context.Context, name string, expected, value []b
 	if !s.reserveMetadata(metadataSize(name, value)-metadataSize(name, in.metadata), limit) {
 		return false, nil, backplane.ErrFull
 	}
-	in.metadata = ownedOrNil(value)
+	s.setMetadata(in, ownedOrNil(value))
 	return true, nil, nil
 }
 
@@ -61,14 +73,21 @@ func (s *Store) reserveMetadata(growth, limit int64) bool {
 // describe sets a room's metadata without a limit; it is locked.
 func (s *Store) describe(r *room, metadata []byte) {
 	s.reserveMetadata(metadataSize(r.name, metadata)-metadataSize(r.name, r.metadata), 0)
-	r.metadata = metadata
+	s.setMetadata(r, metadata)
 }
 
 // List implements backplane.RoomMetadata.
 func (r roomMetadata) List(ctx context.Context, cursor string, limit int) (page []backplane.RoomValue, next string, err error) {
-	return list(ctx, &r.store.rooms, cursor, limit, func(name string, in *room) (backplane.RoomValue, bool) {
+	page, next, err = list(ctx, &r.store.rooms, cursor, limit, func(name string, in *room) (backplane.RoomValue, bool) {
 		in.mu.RLock()
 		defer in.mu.RUnlock()
 		return backplane.RoomValue{Room: name, Metadata: in.metadata}, in.metadata != nil
 	})
+	if err == nil {
+		err = r.store.kept(ctx, r.store.lastDescribed())
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return page, next, nil
 }

@@ -58,9 +58,17 @@ func (r rooms) Clear(ctx context.Context, name, reason string) (members []string
 		return nil, err
 	}
 	s := r.store
+	members = s.clearRoom(name, reason)
+	if err := s.kept(ctx, s.countsOf(s.hash(name)).described.Load()); err != nil {
+		return nil, err
+	}
+	return members, nil
+}
+
+func (s *Store) clearRoom(name, reason string) (members []string) {
 	in := s.findRoom(name)
 	if in == nil {
-		return nil, nil
+		return nil
 	}
 	defer s.closeRoom(in)
 	members = in.ids()
@@ -68,7 +76,7 @@ func (r rooms) Clear(ctx context.Context, name, reason string) (members []string
 		s.dismiss(in, in.members[id], reason)
 	}
 	s.describe(in, nil)
-	return members, nil
+	return members
 }
 
 // Has implements backplane.Rooms.

@@ -17,6 +17,10 @@ type Stats struct {
 	// Streams are those of channels, History what they take up, in bytes.
 	Streams int   `json:"streams"`
 	History int64 `json:"history"`
+	// Records counts tombstones too, and RecordBytes what all take up as the
+	// limit of Commit counts.
+	Records     int   `json:"records"`
+	RecordBytes int64 `json:"record_bytes"`
 	// Subscriptions are topics that nodes have subscribed to, counted for
 	// each node.
 	Subscriptions int `json:"subscriptions"`
@@ -37,6 +41,8 @@ func (s *Store) Stats() Stats {
 		RoomMetadata: s.metadata.Load(),
 		Streams:      s.channels.streams.count(),
 		History:      s.channels.held.Load(),
+		Records:      s.records.count(),
+		RecordBytes:  s.recordBytes.Load(),
 		Values:       s.values.count(),
 	}
 	for i := range s.counts {
@@ -46,6 +52,9 @@ func (s *Store) Stats() Stats {
 	}
 	for _, n := range live {
 		stats.Subscriptions += n.topics.count()
+		if n.allRecords.Load() {
+			stats.Subscriptions++
+		}
 	}
 	return stats
 }

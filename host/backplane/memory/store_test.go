@@ -197,10 +197,12 @@ func TestOnlySubscribersAreTold(t *testing.T) {
 }
 
 // counting is a receiver that counts. It is for one goroutine.
-type counting struct{ messages, presence int }
+type counting struct{ messages, presence, records, wrote int }
 
 func (c *counting) Message(string, backplane.Message)                          { c.messages++ }
 func (c *counting) Presence(backplane.PresenceEvent)                           { c.presence++ }
 func (c *counting) Member(string, string, bool, string)                        {}
 func (c *counting) Metadata(string, []byte)                                    {}
+func (c *counting) Record(backplane.RecordChange)                              { c.records++ }
+func (c *counting) Wrote(backplane.RecordChange)                               { c.wrote++ }
 func (c *counting) Instruct(backplane.Audience, backplane.Instruction) (n int) { return 0 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"math/rand/v2"
 	"sort"
 	"strconv"
 	"sync"
@@ -19,7 +18,8 @@ const minIdle = 10 * time.Minute
 type stream struct {
 	channel string
 	hash    uint64
-	epoch   string
+	id      uint64
+	epoch   string // is the id as text
 	// used is when it was last used, by the store's clock, and blank long
 	// before where nothing was ever published on it.
 	used atomic.Int64
@@ -38,13 +38,16 @@ type stream struct {
 	time  int64 // of the newest message, in milliseconds since 1970; never goes back
 	ring  ring
 	bytes int64 // counted in channels.held
+
+	// With a journal: whether the stream has an entry there, the first offset
+	// whose message may have one, and the place of the last change.
+	journaled bool
+	first     int64
+	at        int64
 }
 
-func newStream(hash uint64, channel string, keep backplane.Keep, now int64) *stream {
-	s := &stream{channel: channel, hash: hash, epoch: strconv.FormatUint(rand.Uint64(), 36), index: nowhere}
-	s.touch(now)
-	s.raise(keep)
-	return s
+func newStream(hash uint64, channel string, id uint64) *stream {
+	return &stream{channel: channel, hash: hash, id: id, epoch: strconv.FormatUint(id, 36), first: 1, index: nowhere}
 }
 
 // blank is what sets a stream that nothing was published on behind all others
@@ -73,18 +76,24 @@ func (s *stream) exceeds(keep backplane.Keep) bool {
 	return keep.Count > 0 && (keep.Count > s.count || ttlOf(keep) > s.ttl)
 }
 
-// raise makes the stream keep what is asked for, if that is more; it is
-// locked.
-func (s *stream) raise(keep backplane.Keep) {
-	if keep.Count > 0 {
-		s.count = max(s.count, keep.Count)
-		s.ttl = max(s.ttl, ttlOf(keep))
+// raise makes the stream keep what is asked for, if that is more, and reports
+// whether it is; it is locked.
+func (s *stream) raise(keep backplane.Keep) bool {
+	if !s.exceeds(keep) {
+		return false
 	}
+	s.count = max(s.count, keep.Count)
+	s.ttl = max(s.ttl, ttlOf(keep))
+	return true
 }
 
 func (s *stream) position() backplane.Position {
 	return backplane.Position{Epoch: s.epoch, Offset: s.top}
 }
+
+// oldest is the offset of the ring's first message, that after the top where
+// there is none; it is locked, for reading at least.
+func (s *stream) oldest() int64 { return s.top - int64(s.ring.n) + 1 }
 
 // expired reports whether something from a time is too old to be kept.
 func (s *stream) expired(at, now int64) bool { return now-at >= s.ttl }
@@ -99,25 +108,26 @@ func (s *stream) idle(now int64) bool {
 	return s.ring.n == 0 && unused >= max(s.ttl, int64(minIdle))
 }
 
-// read answers a query, and false where the stream is gone. What is too old is
-// left out, whether or not it has been removed yet.
-func (s *stream) read(now int64, q backplane.Query) (backplane.Page, bool) {
+// read answers a query, with the place in the journal of what it has seen, and
+// false where the stream is gone. What is too old is left out, whether or not it
+// has been removed yet.
+func (s *stream) read(now int64, q backplane.Query) (page backplane.Page, place int64, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.gone {
-		return backplane.Page{}, false
+		return backplane.Page{}, 0, false
 	}
 	n := s.ring.n
 	from := sort.Search(n, func(i int) bool { return !s.expired(s.ring.at(i).at, now) })
-	base := s.top - int64(n) + 1 // offset of the ring's first
-	page := backplane.Page{Position: s.position(), Oldest: base + int64(from)}
+	base := s.oldest()
+	page = backplane.Page{Position: s.position(), Oldest: base + int64(from)}
 	if q.After >= base {
 		from = max(from, int(min(q.After-base+1, int64(n))))
 	}
 	from += sort.Search(n-from, func(i int) bool { return s.ring.at(from+i).time >= q.Since })
 	from, to := s.fit(from, n, q)
 	if from == to {
-		return page, true
+		return page, s.at, true
 	}
 	page.Messages = make([]backplane.Message, 0, to-from)
 	for i := from; i < to; i++ {
@@ -128,7 +138,7 @@ func (s *stream) read(now int64, q backplane.Query) (backplane.Page, bool) {
 			Data:     kept.data,
 		})
 	}
-	return page, true
+	return page, s.at, true
 }
 
 // fit narrows a range of the ring to the limits of a query.

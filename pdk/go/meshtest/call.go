@@ -19,6 +19,9 @@ const (
 	kindSchedule     = 7
 	kindJoin         = 8
 	kindLeave        = 9
+	kindResolve      = 10
+	kindUpdate       = 11
+	kindRemoved      = 12
 )
 
 // The outcomes of a call.

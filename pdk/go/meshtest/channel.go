@@ -127,5 +127,5 @@ func (h *Host) unsubscribeChannel(f *codec.Fields) ([]byte, *mesh.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return h.endSubscription(f, "channel", name, h.channel(name).subscribers)
+	return endSubscription(h, f, "channel", name, h.channel(name).subscribers)
 }

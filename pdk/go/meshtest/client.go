@@ -12,8 +12,11 @@ import (
 type Access struct {
 	// Topic and Action are of the constants mesh.Topic… and mesh.Action….
 	Topic, Action string
-	// Name is the channel's or the room's, or the other connection's id.
+	// Name is the channel's or the room's, or the id of the record, the
+	// collection or the other connection.
 	Name string
+	// Value is what a client wants to write into a record, JSON text; "": none.
+	Value string
 }
 
 // Guard asks one of the plugin's guards whether a connection may have
@@ -34,7 +37,11 @@ func (h *Host) ask(name, connectionID string, a Access) error {
 		return fmt.Errorf("meshtest: there is no guard %q", name)
 	}
 	detail := codec.AppendString(codec.AppendString(nil, a.Topic), a.Action)
-	out := h.call(g.Handler, request{kind: kindGuard, name: a.Name, connection: h.sender(connectionID), detail: detail})
+	r := request{kind: kindGuard, name: a.Name, connection: h.sender(connectionID), detail: detail}
+	if a.Value != "" {
+		r.payload = []byte(a.Value)
+	}
+	out := h.call(g.Handler, r)
 	if out.err != nil {
 		return out.err
 	}
@@ -48,9 +55,9 @@ func (h *Host) ask(name, connectionID string, a Access) error {
 // Join makes a connection a member of a room, and present where the plugin has
 // presence tracked.
 func (h *Host) Join(connectionID, room string) error {
-	return h.builtin(connectionID, "join-room", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+	return h.builtin(connectionID, "join-room", "roomName", room, func(room string) error {
 		if exposure, ok := match(h.registration.Rooms, room); ok {
-			if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicRoom, mesh.ActionJoin, room}); err != nil {
+			if err := h.ask(exposure.Guard, connectionID, Access{Topic: mesh.TopicRoom, Action: mesh.ActionJoin, Name: room}); err != nil {
 				return err
 			}
 		}
@@ -70,7 +77,7 @@ func (h *Host) Join(connectionID, room string) error {
 // nothing against it.
 func (h *Host) mayAppear(id, room string) {
 	exposure, tracked := match(h.registration.Presence, room)
-	if !tracked || h.ask(exposure.Guard, id, Access{mesh.TopicPresence, mesh.ActionSubscribe, room}) != nil {
+	if !tracked || h.ask(exposure.Guard, id, Access{Topic: mesh.TopicPresence, Action: mesh.ActionSubscribe, Name: room}) != nil {
 		return
 	}
 	h.mu.Lock()
@@ -82,7 +89,7 @@ func (h *Host) mayAppear(id, room string) {
 
 // Leave ends a connection's membership of a room.
 func (h *Host) Leave(connectionID, room string) error {
-	return h.builtin(connectionID, "leave-room", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+	return h.builtin(connectionID, "leave-room", "roomName", room, func(room string) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.leave(room, connectionID, mesh.LeftByRequest)
@@ -93,12 +100,12 @@ func (h *Host) Leave(connectionID, room string) error {
 // Subscribe lets a connection receive what is published on a channel, as pushes
 // named mesh/subscription-message.
 func (h *Host) Subscribe(connectionID, channel string) error {
-	return h.builtin(connectionID, "subscribe-channel", "channel", channel, nil, func(channel string, _ mesh.JSON) error {
+	return h.builtin(connectionID, "subscribe-channel", "channel", channel, func(channel string) error {
 		exposure, ok := match(h.registration.Channels, channel)
 		if !ok {
 			return mesh.Denied("no pattern of the plugin exposes the channel " + channel)
 		}
-		if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicChannel, mesh.ActionSubscribe, channel}); err != nil {
+		if err := h.ask(exposure.Guard, connectionID, Access{Topic: mesh.TopicChannel, Action: mesh.ActionSubscribe, Name: channel}); err != nil {
 			return err
 		}
 		h.mu.Lock()
@@ -113,7 +120,13 @@ func (h *Host) Publish(connectionID, channel, message string) error {
 	if !json.Valid([]byte(message)) {
 		return mesh.BadPayload("message", "must be JSON")
 	}
-	return h.builtin(connectionID, "publish-channel", "channel", channel, mesh.JSON(message), func(channel string, message mesh.JSON) error {
+	payload := mesh.Object().Text("channel", channel).Raw("message", mesh.JSON(message)).JSON()
+	return h.command(connectionID, "publish-channel", payload, func(payload mesh.JSON) error {
+		channel, err := topicOf(payload, "channel")
+		if err != nil {
+			return err
+		}
+		message := payload.Get("message")
 		if message == nil { // middleware has taken it away
 			return mesh.BadPayload("message", "is missing")
 		}
@@ -121,7 +134,7 @@ func (h *Host) Publish(connectionID, channel, message string) error {
 		if !ok || !exposure.Publish {
 			return mesh.Denied("no pattern of the plugin lets clients publish on the channel " + channel)
 		}
-		if err := h.ask(exposure.PublishGuard, connectionID, Access{mesh.TopicChannel, mesh.ActionPublish, channel}); err != nil {
+		if err := h.ask(exposure.PublishGuard, connectionID, Access{Topic: mesh.TopicChannel, Action: mesh.ActionPublish, Name: channel}); err != nil {
 			return err
 		}
 		h.mu.Lock()
@@ -134,12 +147,12 @@ func (h *Host) Publish(connectionID, channel, message string) error {
 // SubscribePresence lets a connection receive the changes of presence in a
 // room, as pushes named mesh/presence-update.
 func (h *Host) SubscribePresence(connectionID, room string) error {
-	return h.builtin(connectionID, "subscribe-presence", "roomName", room, nil, func(room string, _ mesh.JSON) error {
+	return h.builtin(connectionID, "subscribe-presence", "roomName", room, func(room string) error {
 		exposure, ok := match(h.registration.Presence, room)
 		if !ok {
 			return mesh.Denied("no pattern of the plugin has the presence tracked of the room " + room)
 		}
-		if err := h.ask(exposure.Guard, connectionID, Access{mesh.TopicPresence, mesh.ActionSubscribe, room}); err != nil {
+		if err := h.ask(exposure.Guard, connectionID, Access{Topic: mesh.TopicPresence, Action: mesh.ActionSubscribe, Name: room}); err != nil {
 			return err
 		}
 		h.mu.Lock()
@@ -149,13 +162,21 @@ func (h *Host) SubscribePresence(connectionID, room string) error {
 	})
 }
 
-// builtin runs a built-in command on what is left of it after the middleware.
-func (h *Host) builtin(id, command, member, name string, message mesh.JSON, run func(name string, message mesh.JSON) error) error {
-	payload := mesh.Object().Text(member, name)
-	if message != nil {
-		payload.Raw("message", message)
-	}
-	r := request{name: "mesh/" + command, connection: h.sender(id), payload: payload.JSON()}
+// builtin runs a built-in command whose payload is the name of a topic.
+func (h *Host) builtin(id, command, member, name string, run func(name string) error) error {
+	return h.command(id, command, mesh.Object().Text(member, name).JSON(), func(payload mesh.JSON) error {
+		name, err := topicOf(payload, member)
+		if err != nil {
+			return err
+		}
+		return run(name)
+	})
+}
+
+// command runs a built-in command on what the middleware has left of its
+// payload.
+func (h *Host) command(id, command string, payload mesh.JSON, run func(payload mesh.JSON) error) error {
+	r := request{name: "mesh/" + command, connection: h.sender(id), payload: payload}
 	if !h.connected(id) {
 		return mesh.NotFound("there is no connection " + id)
 	}
@@ -164,9 +185,13 @@ func (h *Host) builtin(id, command, member, name string, message mesh.JSON, run 
 	if done || err != nil {
 		return err
 	}
-	name, ok := mesh.JSON(r.payload).Get(member).AsText()
+	return run(mesh.JSON(r.payload))
+}
+
+func topicOf(payload mesh.JSON, member string) (string, error) {
+	name, ok := payload.Get(member).AsText()
 	if !ok || !validName(name) {
-		return mesh.BadPayload(member, "must be 1 to 256 bytes without control characters")
+		return "", mesh.BadPayload(member, "must be 1 to 256 bytes without control characters")
 	}
-	return run(name, mesh.JSON(r.payload).Get("message"))
+	return name, nil
 }

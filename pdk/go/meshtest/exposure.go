@@ -3,7 +3,6 @@ package meshtest
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 )
@@ -19,14 +18,27 @@ type exposure struct {
 	TTL           string `json:"ttl"`
 	SlowConsumer  string `json:"slowConsumer"`
 	MetadataGuard string `json:"metadataGuard"`
+	Writable      bool   `json:"writable"`
+	WriteGuard    string `json:"writeGuard"`
 
-	expression *regexp.Regexp
+	Handler uint32   `json:"handler"`
+	Records []string `json:"records"`
+	Shared  bool     `json:"shared"`
+	Limit   int      `json:"limit"`
+
+	pattern pattern
+	records patterns
 }
 
 // match returns the first exposure whose pattern matches a name.
 func match(list []exposure, name string) (exposure, bool) {
+	return matchOf(list, name, func(exposure) bool { return true })
+}
+
+// matchOf is match among those that have a say.
+func matchOf(list []exposure, name string, has func(exposure) bool) (exposure, bool) {
 	for _, e := range list {
-		if e.expression == nil && e.Pattern == name || e.expression != nil && e.expression.MatchString(name) {
+		if has(e) && e.pattern.matches(name) {
 			return e, true
 		}
 	}
@@ -35,12 +47,14 @@ func match(list []exposure, name string) (exposure, bool) {
 
 func (r *registration) checkExposures() error {
 	errs := []error{r.checkGuard("metadataGuard", r.Metadata)}
-	for kind, list := range map[string][]exposure{"channels": r.Channels, "presence": r.Presence, "rooms": r.Rooms} {
+	for kind, list := range map[string][]exposure{
+		"channels": r.Channels, "presence": r.Presence, "rooms": r.Rooms, "records": r.Records, "collections": r.Collections,
+	} {
 		for i := range list {
 			e := &list[i]
 			where := fmt.Sprintf("%s %q", kind, e.Pattern)
 			errs = append(errs, e.check(where),
-				r.checkGuard(where, e.Guard), r.checkGuard(where, e.PublishGuard), r.checkGuard(where, e.MetadataGuard))
+				r.checkGuard(where, e.Guard), r.checkGuard(where, e.PublishGuard), r.checkGuard(where, e.MetadataGuard), r.checkGuard(where, e.WriteGuard))
 		}
 	}
 	return errors.Join(errs...)
@@ -53,15 +67,17 @@ func (r *registration) checkGuard(where, name string) error {
 	return nil
 }
 
-// check reads the pattern and looks at the rest.
+// check reads the patterns and looks at the rest.
 func (e *exposure) check(where string) error {
-	if n := len(e.Pattern); n >= 2 && e.Pattern[0] == '/' && e.Pattern[n-1] == '/' {
-		var err error
-		if e.expression, err = regexp.Compile("^(?:" + e.Pattern[1:n-1] + ")$"); err != nil {
-			return fmt.Errorf("%s: %w", where, err)
-		}
-	} else if !validName(e.Pattern) {
-		return fmt.Errorf("%s: it is neither a name nor an expression between slashes", where)
+	var err error
+	if e.pattern, err = parsePattern(e.Pattern); err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	if e.records, err = parsePatterns(e.Records); err != nil {
+		return fmt.Errorf("%s: records: %w", where, err)
+	}
+	if e.Limit < 0 || e.Limit > maxCollection {
+		return fmt.Errorf("%s: limit must be 0 to %d", where, maxCollection)
 	}
 	if e.History < 0 || e.History > maxHistory {
 		return fmt.Errorf("%s: history must be 0 to %d", where, maxHistory)

@@ -11,10 +11,15 @@ import (
 // event is something that hooks are told of once the plugin is at rest: an
 // instance runs one call at a time.
 type event struct {
-	kind       int64
-	name       string
-	connection Connection
-	detail     []byte
+	kind            int64
+	name            string
+	connection      Connection // without an id: none
+	payload, detail []byte
+	record          string // whose version it is; "" for other events
+}
+
+func (e *event) concerns(hook registered) bool {
+	return e.record == "" || hook.records.matches(e.record)
 }
 
 func (h *Host) later(e event) { h.events = append(h.events, e) }
@@ -30,15 +35,13 @@ func (h *Host) next() (e event, ok bool) {
 }
 
 // settle runs the hooks that the calls before have set off, and those that
-// these set off, and returns their errors, which it keeps for Failures.
+// these set off, and has the collections see what has changed. It returns the
+// errors, which it keeps for Failures.
 func (h *Host) settle() error {
-	var errs []error
-	for e, ok := h.next(); ok; e, ok = h.next() {
-		for _, hook := range h.hooks(e.name) {
-			if out := h.call(hook.Handler, request{kind: e.kind, name: e.name, connection: &e.connection, detail: e.detail}); out.err != nil {
-				errs = append(errs, out.err)
-			}
-		}
+	errs := h.runHooks()
+	for changed := h.takeChanged(); len(changed) > 0; changed = h.takeChanged() {
+		errs = append(errs, h.refresh(changed)...)
+		errs = append(errs, h.runHooks()...)
 	}
 	h.mu.Lock()
 	h.failures = append(h.failures, errs...)
@@ -46,8 +49,23 @@ func (h *Host) settle() error {
 	return errors.Join(errs...)
 }
 
-// Failures returns the errors of connect, disconnect, join and leave hooks,
-// which the real host logs.
+func (h *Host) runHooks() (errs []error) {
+	for e, ok := h.next(); ok; e, ok = h.next() {
+		for _, hook := range h.hooks(e.name) {
+			if !e.concerns(hook) {
+				continue
+			}
+			r := request{kind: e.kind, name: e.name, connection: &e.connection, payload: e.payload, detail: e.detail}
+			if out := h.call(hook.Handler, r); out.err != nil {
+				errs = append(errs, out.err)
+			}
+		}
+	}
+	return errs
+}
+
+// Failures returns the errors that the real host logs: of hooks, and of resolvers
+// that were asked again.
 func (h *Host) Failures() []error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,6 +105,12 @@ func (h *Host) remove(id string, code int, reason string) {
 	}
 	for _, c := range h.channels {
 		delete(c.subscribers, id)
+	}
+	for _, r := range h.records {
+		delete(r.subscribers, id)
+	}
+	for _, c := range h.collections {
+		delete(c.views, id)
 	}
 	delete(h.connections, id)
 	detail := codec.AppendString(codec.AppendInt(nil, int64(code)), reason)

@@ -13,9 +13,9 @@
 // keeps it fails here and not in service. The host is strict where the real
 // one is: a reply that is no JSON is an EPLUGIN error.
 //
-// The host keeps rooms, presence, channels and the store, and asks the plugin's
-// guards as its exposures say. Hooks run before the method returns that has set
-// them off.
+// The host keeps rooms, presence, channels, records, collections and the store,
+// and asks the plugin's guards as its exposures say. Hooks run, and collections
+// see what has changed, before the method returns that has set it off.
 package meshtest
 
 import (
@@ -44,6 +44,9 @@ type Host struct {
 	closed      []Closure
 	rooms       map[string]*room
 	channels    map[string]*channel
+	records     map[string]*record
+	collections map[string]*collection
+	changed     map[string]bool // records, since the collections have seen them
 	events      []event
 	failures    []error
 }
@@ -80,6 +83,9 @@ func Load(setup func(*mesh.Plugin) error, options ...Option) (*Host, error) {
 		pushes:      map[string][]Push{},
 		rooms:       map[string]*room{},
 		channels:    map[string]*channel{},
+		records:     map[string]*record{},
+		collections: map[string]*collection{},
+		changed:     map[string]bool{},
 	}
 	for _, option := range options {
 		option(h)

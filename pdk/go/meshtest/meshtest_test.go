@@ -274,7 +274,11 @@ func TestHooksGuardsAndSchedules(t *testing.T) {
 	if err := host.Guard("members", "c1", open); err != nil {
 		t.Error(err)
 	}
-	for _, access := range []meshtest.Access{{mesh.TopicChannel, mesh.ActionPublish, "open"}, {mesh.TopicRoom, mesh.ActionHistory, "open"}, {mesh.TopicChannel, mesh.ActionHistory, "x"}} {
+	for _, access := range []meshtest.Access{
+		{Topic: mesh.TopicChannel, Action: mesh.ActionPublish, Name: "open"},
+		{Topic: mesh.TopicRoom, Action: mesh.ActionHistory, Name: "open"},
+		{Topic: mesh.TopicChannel, Action: mesh.ActionHistory, Name: "x"},
+	} {
 		if err := host.Guard("members", "c1", access); code(t, err) != mesh.CodeDenied {
 			t.Errorf("%+v: got %v", access, err)
 		}

@@ -65,24 +65,34 @@ func written(old mesh.JSON, f *codec.Fields) (mesh.JSON, *mesh.Error) {
 		if !metadata.IsObject() {
 			return old, mesh.BadPayload("metadata", "must be an object to be merged")
 		}
-		return mergeMetadata(old, metadata, strategy == mesh.DeepMerge), nil
+		return merged(old, metadata, strategy == mesh.DeepMerge), nil
 	}
 	return old, mesh.BadPayload("strategy", "must be replace, merge or deepMerge")
 }
 
-func mergeMetadata(under, over mesh.JSON, deep bool) mesh.JSON {
-	if !under.IsObject() {
+// merged lays the members of an object over those of another, in their order;
+// what is no object, or meets none, replaces.
+func merged(under, over mesh.JSON, deep bool) mesh.JSON {
+	if !under.IsObject() || !over.IsObject() {
 		return over.Copy()
 	}
-	if deep {
-		for name, value := range over.Members() {
-			if old := under.Get(name); value.IsObject() && old.IsObject() {
-				merged := mesh.Object().Raw(name, mergeMetadata(old, value, true)).JSON()
-				over = merge(over, merged)
-			}
+	o := mesh.Object()
+	for name, value := range under.Members() {
+		switch newer := over.Get(name); {
+		case newer == nil:
+		case deep:
+			value = merged(value, newer, true)
+		default:
+			value = newer
+		}
+		o.Raw(name, value)
+	}
+	for name, value := range over.Members() {
+		if under.Get(name) == nil {
+			o.Raw(name, value)
 		}
 	}
-	return merge(under, over)
+	return o.JSON()
 }
 
 func (h *Host) listMetadata(f *codec.Fields) ([]byte, *mesh.Error) {

@@ -32,7 +32,7 @@ func (h *Host) answer(operation string, arguments []byte) (number uint32, result
 func refuse(e *mesh.Error) (number uint32, result []byte) {
 	b := codec.AppendString(nil, e.Code)
 	b = codec.AppendString(b, e.Name)
-	return 1, codec.AppendString(b, e.Message)
+	return 1, codec.AppendBytes(codec.AppendString(b, e.Message), e.Data)
 }
 
 var operations = map[string]func(h *Host, f *codec.Fields) ([]byte, *mesh.Error){
@@ -72,6 +72,13 @@ var operations = map[string]func(h *Host, f *codec.Fields) ([]byte, *mesh.Error)
 	"presence.set":              (*Host).setState,
 	"presence.clear":            (*Host).clearState,
 	"presence.unsubscribe":      (*Host).unsubscribePresence,
+	"records.get":               (*Host).getRecord,
+	"records.set":               (*Host).setRecord,
+	"records.delete":            (*Host).deleteRecord,
+	"records.list":              (*Host).listRecords,
+	"records.transaction":       (*Host).transact,
+	"records.unsubscribe":       (*Host).unsubscribeRecord,
+	"collections.unsubscribe":   (*Host).unsubscribeCollection,
 }
 
 func (h *Host) log(f *codec.Fields) ([]byte, *mesh.Error) {
@@ -91,7 +98,7 @@ func encodeJSON(v mesh.JSON) []byte {
 	return codec.AppendBytes(nil, v)
 }
 
-// readName reads the name of a room or channel from a field.
+// readName reads the name of a room, channel, record or collection from a field.
 func readName(f *codec.Fields, field string) (string, *mesh.Error) {
 	name := f.String()
 	if !validName(name) {

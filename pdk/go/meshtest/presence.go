@@ -124,17 +124,17 @@ func (h *Host) unsubscribePresence(f *codec.Fields) ([]byte, *mesh.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return h.endSubscription(f, "presence", name, h.room(name).watchers)
+	return endSubscription(h, f, "presence", name, h.room(name).watchers)
 }
 
 // endSubscription takes a connection from the subscribers of a topic and tells
 // it so.
-func (h *Host) endSubscription(f *codec.Fields, kind, name string, subscribers map[string]bool) ([]byte, *mesh.Error) {
+func endSubscription[V any](h *Host, f *codec.Fields, kind, name string, subscribers map[string]V) ([]byte, *mesh.Error) {
 	id, reason := f.String(), f.String()
 	if len(reason) > 123 {
 		return nil, mesh.BadPayload("reason", "must be at most 123 bytes")
 	}
-	there := subscribers[id]
+	_, there := subscribers[id]
 	if there {
 		delete(subscribers, id)
 		h.push(id, "mesh/unsubscribed", mesh.Object().Text("kind", kind).Text("name", name).Text("reason", reason).JSON())

@@ -10,21 +10,23 @@ import (
 
 // registration is what the host reads in the registration document.
 type registration struct {
-	Error      string       `json:"error"`
-	Name       string       `json:"name"`
-	Version    string       `json:"version"`
-	Order      int          `json:"order"`
-	Commands   []registered `json:"commands"`
-	Middleware []registered `json:"middleware"`
-	Guards     []registered `json:"guards"`
-	Channels   []exposure   `json:"channels"`
-	Presence   []exposure   `json:"presence"`
-	Rooms      []exposure   `json:"rooms"`
-	Metadata   string       `json:"metadataGuard"`
-	Hooks      []registered `json:"hooks"`
-	Schedules  []registered `json:"schedules"`
-	Asked      []any        `json:"capabilities"`
-	Schema     any          `json:"configSchema"`
+	Error       string       `json:"error"`
+	Name        string       `json:"name"`
+	Version     string       `json:"version"`
+	Order       int          `json:"order"`
+	Commands    []registered `json:"commands"`
+	Middleware  []registered `json:"middleware"`
+	Guards      []registered `json:"guards"`
+	Channels    []exposure   `json:"channels"`
+	Presence    []exposure   `json:"presence"`
+	Rooms       []exposure   `json:"rooms"`
+	Records     []exposure   `json:"records"`
+	Collections []exposure   `json:"collections"`
+	Metadata    string       `json:"metadataGuard"`
+	Hooks       []registered `json:"hooks"`
+	Schedules   []registered `json:"schedules"`
+	Asked       []any        `json:"capabilities"`
+	Schema      any          `json:"configSchema"`
 }
 
 // registered is an entry of any of the lists.
@@ -39,6 +41,9 @@ type registered struct {
 	Every      string   `json:"every"`
 	Cron       string   `json:"cron"`
 	Scope      string   `json:"scope"`
+	Records    []string `json:"records"`
+
+	records patterns
 }
 
 func parseRegistration(document []byte) (registration, error) {
@@ -70,11 +75,16 @@ func (r *registration) check() error {
 		}
 	}
 	events := map[string]bool{}
-	for _, hook := range r.Hooks {
+	for i := range r.Hooks {
+		hook := &r.Hooks[i]
 		if events[hook.Event] {
 			errs = append(errs, fmt.Errorf("a hook for %q is registered twice", hook.Event))
 		}
 		events[hook.Event] = true
+		var err error
+		if hook.records, err = parsePatterns(hook.Records); err != nil {
+			errs = append(errs, fmt.Errorf("the hook for %q: %w", hook.Event, err))
+		}
 	}
 	for _, c := range r.Commands {
 		for _, name := range c.Middleware {

@@ -117,3 +117,26 @@ func PresenceClear(arguments []byte) uint64 { return call("presence.clear", argu
 
 // PresenceUnsubscribe calls presence.unsubscribe.
 func PresenceUnsubscribe(arguments []byte) uint64 { return call("presence.unsubscribe", arguments) }
+
+// RecordsGet calls records.get.
+func RecordsGet(arguments []byte) uint64 { return call("records.get", arguments) }
+
+// RecordsSet calls records.set.
+func RecordsSet(arguments []byte) uint64 { return call("records.set", arguments) }
+
+// RecordsDelete calls records.delete.
+func RecordsDelete(arguments []byte) uint64 { return call("records.delete", arguments) }
+
+// RecordsList calls records.list.
+func RecordsList(arguments []byte) uint64 { return call("records.list", arguments) }
+
+// RecordsTransaction calls records.transaction.
+func RecordsTransaction(arguments []byte) uint64 { return call("records.transaction", arguments) }
+
+// RecordsUnsubscribe calls records.unsubscribe.
+func RecordsUnsubscribe(arguments []byte) uint64 { return call("records.unsubscribe", arguments) }
+
+// CollectionsUnsubscribe calls collections.unsubscribe.
+func CollectionsUnsubscribe(arguments []byte) uint64 {
+	return call("collections.unsubscribe", arguments)
+}

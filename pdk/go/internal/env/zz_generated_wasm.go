@@ -296,3 +296,59 @@ func hostPresenceUnsubscribe(arguments unsafe.Pointer, length uint32) uint64
 func PresenceUnsubscribe(arguments []byte) uint64 {
 	return hostPresenceUnsubscribe(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
 }
+
+//go:wasmimport mesh records.get
+func hostRecordsGet(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsGet calls records.get.
+func RecordsGet(arguments []byte) uint64 {
+	return hostRecordsGet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh records.set
+func hostRecordsSet(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsSet calls records.set.
+func RecordsSet(arguments []byte) uint64 {
+	return hostRecordsSet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh records.delete
+func hostRecordsDelete(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsDelete calls records.delete.
+func RecordsDelete(arguments []byte) uint64 {
+	return hostRecordsDelete(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh records.list
+func hostRecordsList(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsList calls records.list.
+func RecordsList(arguments []byte) uint64 {
+	return hostRecordsList(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh records.transaction
+func hostRecordsTransaction(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsTransaction calls records.transaction.
+func RecordsTransaction(arguments []byte) uint64 {
+	return hostRecordsTransaction(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh records.unsubscribe
+func hostRecordsUnsubscribe(arguments unsafe.Pointer, length uint32) uint64
+
+// RecordsUnsubscribe calls records.unsubscribe.
+func RecordsUnsubscribe(arguments []byte) uint64 {
+	return hostRecordsUnsubscribe(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
+//go:wasmimport mesh collections.unsubscribe
+func hostCollectionsUnsubscribe(arguments unsafe.Pointer, length uint32) uint64
+
+// CollectionsUnsubscribe calls collections.unsubscribe.
+func CollectionsUnsubscribe(arguments []byte) uint64 {
+	return hostCollectionsUnsubscribe(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}

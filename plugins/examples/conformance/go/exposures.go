@@ -2,7 +2,8 @@ package main
 
 import mesh "github.com/mesh-host/mesh-host/pdk/go"
 
-// expose opens channels and presence, closes rooms, and registers the guards.
+// expose opens channels and presence, closes rooms, and registers the guards of
+// these.
 func expose(p *mesh.Plugin) {
 	p.Guard("members", members)
 	p.Guard("users", known)

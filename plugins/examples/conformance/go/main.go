@@ -25,6 +25,7 @@ func setup(p *mesh.Plugin) error {
 
 	operations(p)
 	expose(p)
+	exposeRecords(p)
 	hooks(p)
 
 	p.Command("spin", spin)

@@ -14,6 +14,7 @@ func operations(p *mesh.Plugin) {
 	rooms(p)
 	channels(p)
 	presence(p)
+	records(p)
 }
 
 func configGet(c *mesh.Call) (mesh.JSON, error) {

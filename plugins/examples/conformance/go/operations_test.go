@@ -17,7 +17,9 @@ func TestOperations(t *testing.T) {
 	if err := host.Connect(meshtest.Connection{ID: "c3", User: "bob"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(host.Subscribe("c2", "open:a"), host.SubscribePresence("c2", "room:a")); err != nil {
+	_, recordErr := host.SubscribeRecord("c2", "record:a")
+	_, collectionErr := host.SubscribeCollection("c2", "records")
+	if err := errors.Join(host.Subscribe("c2", "open:a"), host.SubscribePresence("c2", "room:a"), recordErr, collectionErr); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct{ command, payload, want string }{
@@ -67,6 +69,25 @@ func TestOperations(t *testing.T) {
 		{"channels.history", `{"channel":"plain:a","limit":5,"since":0,"sinceTime":1}`, `{"history":[],"offset":0}`},
 		{"channels.unsubscribe", `{"channel":"open:a","connectionId":"c2"}`, `{"unsubscribed":true}`},
 
+		{"records.get", `{"recordId":"hooked:a"}`, `{"value":null,"version":0}`},
+		{"records.set", `{"recordId":"hooked:a","value":{"n":1},"expectVersion":0}`, `{"version":1,"epoch":"test","changed":true}`},
+		{"records.set", `{"recordId":"hooked:a","value":{"n":1.0},"ttl":60000}`, `{"version":1,"epoch":"test","changed":false}`},
+		{"records.set", `{"recordId":"hooked:a","value":{"m":2},"strategy":"merge","expectVersion":1}`, `{"version":2,"epoch":"test","changed":true}`},
+		{"records.get", `{"recordId":"hooked:a"}`, `{"value":{"n":1,"m":2},"version":2,"epoch":"test"}`},
+		{"records.list", `{"pattern":"/^hooked:.+$/"}`, `{"records":[{"recordId":"hooked:a","version":2,"epoch":"test"}]}`},
+		{"records.list", `{"values":true,"limit":1}`, `{"records":[{"recordId":"hooked:a","version":2,"epoch":"test","value":{"n":1,"m":2}}]}`},
+		{"records.transaction", `{"operations":[{"op":"delete","recordId":"hooked:a","options":{"expectVersion":2}},{"op":"write","recordId":"list:a","value":["record:b"],"options":{"strategy":"replace","expectVersion":0,"ttl":5}}]}`,
+			`{"results":[{"op":"delete","recordId":"hooked:a","success":true,"version":3},{"op":"write","recordId":"list:a","success":true,"version":1}]}`},
+		{"records.delete", `{"recordId":"hooked:a"}`, `{"deleted":false,"version":3}`},
+		{"records.delete", `{"recordId":"list:a","expectVersion":1}`, `{"deleted":true,"version":2}`},
+		{"records.unsubscribe", `{"recordId":"record:a","connectionId":"c2","reason":"enough"}`, `{"unsubscribed":true}`},
+		{"collections.unsubscribe", `{"collectionId":"records","connectionId":"c2"}`, `{"unsubscribed":true}`},
+		{"hooks", `{"event":"recordUpdate","recordId":"hooked:a"}`,
+			`{"count":2,"last":{"connectionId":"","user":"","metadata":null,"recordId":"hooked:a","value":{"n":1,"m":2},"version":2,"epoch":"test","reason":""}}`},
+		{"hooks", `{"event":"recordRemoved","recordId":"hooked:a"}`,
+			`{"count":1,"last":{"connectionId":"","user":"","metadata":null,"recordId":"hooked:a","value":{"n":1,"m":2},"version":3,"epoch":"test","reason":"deleted"}}`},
+		{"kv.get", `{"key":"versions:hooked:a"}`, `{"value":[1,2,3]}`},
+
 		{"rooms.remove", `{"roomName":"room:a","connectionId":"c3"}`, `{"left":true}`},
 		{"rooms.removeFromAll", `{"connectionId":"c1"}`, `{"rooms":["other","room:a"]}`},
 		{"rooms.clear", `{"roomName":"room:a"}`, `{"removed":0}`},
@@ -103,13 +124,15 @@ func TestBadArguments(t *testing.T) {
 		"rooms.add": "roomName", "rooms.members": "roomName", "rooms.removeFromAll": "connectionId", "rooms.send": "roomName",
 		"channels.publish": "channel", "channels.history": "channel", "channels.unsubscribe": "channel",
 		"presence.list": "roomName", "presence.set": "roomName", "hooks": "event",
+		"records.get": "recordId", "records.set": "recordId", "records.delete": "recordId", "records.transaction": "operations",
+		"records.unsubscribe": "recordId", "collections.unsubscribe": "collectionId",
 	} {
 		_, err := host.Call("c1", command, `{}`)
 		if want := `field "` + want + `" is missing`; err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", command, err, want)
 		}
 	}
-	for command, member := range map[string]string{"rooms.list": "limit", "users.list": "cursor", "connections.list": "user"} {
+	for command, member := range map[string]string{"rooms.list": "limit", "users.list": "cursor", "connections.list": "user", "records.list": "pattern"} {
 		_, err := host.Call("c1", command, `{"`+member+`":[]}`)
 		if err == nil || !strings.HasPrefix(err.Error(), `field "`+member+`" must be`) {
 			t.Errorf("%s: got %v", command, err)

@@ -1,0 +1,237 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+
+	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/engine"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// refused answers a subscription that the client may not have.
+var refused = []byte(`{"success":false}`)
+
+// mayRead asks whether the call's client may read a record.
+func (c *Call) mayRead(ctx context.Context, id string) bool {
+	x, open := c.table.exposed.Readable(id)
+	if x == nil {
+		return open
+	}
+	return c.allows(ctx, x.Guard, id, abi.Access{Topic: abi.TopicRecord, Action: abi.ActionSubscribe})
+}
+
+func (b *realtime) subscribeRecord(ctx context.Context, c *Call) error {
+	in := c.fields()
+	q := engine.RecordSubscription{Record: in.name("recordId"), Patch: in.oneOf("mode", "full", "patch") == "patch"}
+	if epoch := in.text("epoch"); epoch != "" {
+		q.From = &backplane.Version{Epoch: epoch, Number: in.number("version")}
+	}
+	if err := in.err(); err != nil {
+		return err
+	}
+	ends := b.engine.Ends(c.Session)
+	if !c.mayRead(ctx, q.Record) {
+		c.Reply(refused)
+		return nil
+	}
+	begun, err := b.engine.SubscribeRecord(ctx, c.Session, q)
+	if err != nil {
+		return err
+	}
+	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
+		b.engine.UnsubscribeRecord(ctx, c.Session, q.Record)
+		c.Reply(refused)
+		return nil
+	}
+	c.ReplyWith(appendRecordSubscribed(nil, q, begun))
+	c.AfterReply(begun.Release)
+	return nil
+}
+
+func appendRecordSubscribed(b []byte, q engine.RecordSubscription, s engine.RecordSubscribed) []byte {
+	b = append(b, `{"success":true`...)
+	if !s.Recovered {
+		b = appendValue(append(b, `,"record":`...), s.Value)
+	}
+	b = strconv.AppendInt(append(b, `,"version":`...), s.Number, 10)
+	if s.Epoch != "" {
+		b = protocol.AppendString(append(b, `,"epoch":`...), s.Epoch)
+	}
+	if q.From != nil {
+		b = strconv.AppendBool(append(b, `,"recovered":`...), s.Recovered)
+	}
+	if s.Recovered {
+		b = appendPatches(append(b, `,"patches":`...), s.Patches)
+	}
+	return append(b, '}')
+}
+
+// appendValue adds a record's value, null for none.
+func appendValue(b, value []byte) []byte {
+	if value == nil {
+		return append(b, "null"...)
+	}
+	return append(b, value...)
+}
+
+func appendPatches(b []byte, patches []backplane.RecordPatch) []byte {
+	b = append(b, '[')
+	for i, p := range patches {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(b, `{"version":`...), p.Number, 10)
+		b = append(append(append(b, `,"patch":`...), p.Patch...), '}')
+	}
+	return append(b, ']')
+}
+
+func (b *realtime) unsubscribeRecord(ctx context.Context, c *Call) error {
+	in := c.fields()
+	id := in.name("recordId")
+	if err := in.err(); err != nil {
+		return err
+	}
+	return c.replyBool(b.engine.UnsubscribeRecord(ctx, c.Session, id))
+}
+
+func (b *realtime) publishRecordUpdate(ctx context.Context, c *Call) error {
+	in := c.fields()
+	w := engine.Write{Record: in.name("recordId"), Value: in.value("newValue"), By: c.Session.ID()}
+	options := in.raw("options")
+	if err := in.err(); err != nil {
+		return err
+	}
+	if err := engine.ParseWriteOptions(options, &w); err != nil {
+		return err
+	}
+	if err := b.mayWrite(ctx, c, &w); err != nil {
+		return err
+	}
+	done, err := b.engine.Write(ctx, w)
+	if err != nil {
+		return err
+	}
+	reply := strconv.AppendInt([]byte(`{"success":true,"version":`), done.Number, 10)
+	reply = protocol.AppendString(append(reply, `,"epoch":`...), done.Epoch)
+	c.ReplyWith(append(reply, '}'))
+	return nil
+}
+
+// mayWrite asks whether the call's client may write a record as it wants to.
+// How long a record is kept is its exposure's to say.
+func (b *realtime) mayWrite(ctx context.Context, c *Call, w *engine.Write) error {
+	x := c.table.exposed.Writable(w.Record)
+	if x == nil {
+		return notWritable(w.Record)
+	}
+	w.TTL = 0
+	if err := b.engine.CheckWrite(w); err != nil {
+		return err // before the guard is asked
+	}
+	a := abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite}
+	if w.Delete {
+		a.Action = abi.ActionDelete
+	}
+	return c.askAbout(ctx, x.WriteGuard, w.Record, a, w.Value)
+}
+
+// notWritable answers a write of a record that clients may not write, in the
+// words that existing clients know.
+func notWritable(id string) error {
+	return protocol.NewError(abi.CodeServer, fmt.Sprintf("Record %q is not writable by this connection.", id))
+}
+
+func (b *realtime) transaction(ctx context.Context, c *Call) error {
+	in := c.fields()
+	operations := in.value("operations")
+	if err := in.err(); err != nil {
+		return err
+	}
+	writes, err := engine.ParseOperations(operations)
+	if err != nil {
+		return err
+	}
+	if err := b.engine.CheckTransaction(writes); err != nil {
+		return err // before any guard is asked
+	}
+	for i := range writes {
+		w := &writes[i]
+		w.By = c.Session.ID()
+		if err := b.mayWrite(ctx, c, w); err != nil {
+			return engine.OfRecord(w.Record, err)
+		}
+	}
+	done, err := b.engine.Transact(ctx, writes)
+	if err != nil {
+		return err
+	}
+	reply := protocol.AppendString([]byte(`{"id":`), rand.Text())
+	reply = engine.AppendResults(append(reply, `,"results":`...), writes, done)
+	c.ReplyWith(append(reply, '}'))
+	return nil
+}
+
+func (b *realtime) subscribeCollection(ctx context.Context, c *Call) error {
+	in := c.fields()
+	id := in.name("collectionId")
+	if err := in.err(); err != nil {
+		return err
+	}
+	ends := b.engine.Ends(c.Session)
+	x := c.table.exposed.Collection(id)
+	if x == nil || !c.allows(ctx, x.Guard, id, abi.Access{Topic: abi.TopicCollection, Action: abi.ActionSubscribe}) {
+		c.Reply(refusedCollection)
+		return nil
+	}
+	begun, err := b.engine.SubscribeCollection(ctx, c.Session, x, id)
+	if err != nil {
+		return err
+	}
+	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
+		b.engine.UnsubscribeCollection(ctx, c.Session, id)
+		c.Reply(refusedCollection)
+		return nil
+	}
+	c.ReplyWith(appendCollected(nil, begun))
+	c.AfterReply(begun.Release)
+	return nil
+}
+
+// refusedCollection answers a subscription to a collection that the client may
+// not have.
+var refusedCollection = []byte(`{"success":false,"ids":[],"records":[],"version":0}`)
+
+func appendCollected(b []byte, s engine.Collected) []byte {
+	b = append(b, `{"success":true,"ids":[`...)
+	for i, r := range s.Records {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = protocol.AppendString(b, r.ID)
+	}
+	b = append(b, `],"records":[`...)
+	for i, r := range s.Records {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = protocol.AppendString(append(b, `{"id":`...), r.ID)
+		b = append(append(b, `,"record":`...), r.Value...)
+		b = append(strconv.AppendInt(append(b, `,"version":`...), r.Number, 10), '}')
+	}
+	b = strconv.AppendInt(append(b, `],"version":`...), s.Version, 10)
+	return append(b, '}')
+}
+
+func (b *realtime) unsubscribeCollection(ctx context.Context, c *Call) error {
+	in := c.fields()
+	id := in.name("collectionId")
+	if err := in.err(); err != nil {
+		return err
+	}
+	return c.replyBool(b.engine.UnsubscribeCollection(ctx, c.Session, id))
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/exposure"
+	"github.com/mesh-host/mesh-host/host/hub"
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
+
+// Collected is what a subscription to a collection begins with.
+type Collected struct {
+	// Records are in the collection's order: those that are there and that the
+	// session may read.
+	Records []backplane.Record
+	// Version is 1; each collection-diff has the next.
+	Version int64
+	// Release lets pushes flow. It must be called once the reply is in the
+	// session's outbox.
+	Release func()
+}
+
+// SubscribeCollection begins a session's subscription to a collection that is
+// exposed to it, or begins it anew: what the collection has is then pushed as
+// collection-diff, and what its records become as record-update in full, with
+// no version lost or doubled between what this returns and the pushes after
+// Release. It fails with ELIMIT, with ETOOLARGE where the records are more than
+// a reply may carry, and with what the resolver has said.
+func (e *Engine) SubscribeCollection(ctx context.Context, s *hub.Session, x *exposure.Collection, id string) (Collected, error) {
+	t := hub.Topic{Kind: hub.CollectionTopic, Name: id}
+	hold, err := e.hold(ctx, s, t, hub.Terms{})
+	if err != nil {
+		return Collected{}, err
+	}
+	sub, old := e.collections.begin(s, x, id)
+	if old != nil {
+		old.stop()
+	}
+	taken, err := e.collections.collect(ctx, sub, x)
+	if old != nil {
+		e.collections.letGo(ctx, old) // after the new one: what both have stays covered
+	}
+	if err != nil {
+		e.UnsubscribeCollection(ctx, s, id)
+		return Collected{}, err
+	}
+	begun := Collected{Version: 1, Records: make([]backplane.Record, len(taken))}
+	for i := range taken {
+		begun.Records[i] = taken[i].Record
+	}
+	begun.Release = func() { e.collections.release(sub, hold, taken) }
+	return begun, nil
+}
+
+// release lets the pushes of a subscription flow once the reply that begins it
+// is in the outbox.
+func (x *collections) release(sub *subscriber, hold *hub.Hold, taken []showing) {
+	hold.Answered(hub.Position{})
+	for i := range taken {
+		taken[i].answered()
+	}
+	flow := func() {
+		hold.Release()
+		for i := range taken {
+			taken[i].hold.Release()
+		}
+		x.begun(sub)
+	}
+	if sub.session.Subprotocol() == protocol.SubprotocolV1 {
+		flow()
+		return
+	}
+	time.AfterFunc(courtesyDelay, flow) // as in the function of this name
+}
+
+// begun lets diffs come, and has the one made that has waited for it.
+func (x *collections) begun(sub *subscriber) {
+	sub.begun.Store(true)
+	if sub.seen.Load() < sub.collection.changes.Load() {
+		x.runs.put(sub.collection)
+	}
+}
+
+// UnsubscribeCollection ends a session's subscription to a collection and
+// reports whether there was one.
+func (e *Engine) UnsubscribeCollection(ctx context.Context, s *hub.Session, id string) bool {
+	was := e.unsubscribe(ctx, s, hub.Topic{Kind: hub.CollectionTopic, Name: id})
+	e.collections.ended(ctx, s, id)
+	return was
+}
+
+// EndCollection ends a connection's subscription to a collection, wherever it
+// is connected, and reports whether there was one.
+func (e *Engine) EndCollection(ctx context.Context, id, connection, reason string) (bool, error) {
+	t := backplane.Topic{Kind: backplane.CollectionOf, Name: id}
+	return e.endSubscription(ctx, t, "collectionId", id, connection, reason)
+}
+
+// ended lets go of what a session's subscription covered, which the hub has
+// ended, unless the session has subscribed again.
+func (x *collections) ended(ctx context.Context, s *hub.Session, id string) {
+	if sub := x.find(s, id); sub != nil && !sub.live() {
+		x.letGo(ctx, sub)
+	}
+}
+
+// left lets go of all that a session's subscriptions covered, which the hub has
+// ended for good.
+func (x *collections) left(ctx context.Context, s *hub.Session) {
+	for _, sub := range x.of(s) {
+		x.letGo(ctx, sub)
+	}
+}
+
+// letGo ends a subscription, once.
+func (x *collections) letGo(ctx context.Context, sub *subscriber) {
+	x.forget(sub)
+	x.uncover(ctx, sub, sub.end())
+}

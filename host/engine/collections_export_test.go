@@ -1,0 +1,27 @@
+package engine
+
+import "fmt"
+
+// CollectionsLeft says what an engine's collections keep, "" for nothing.
+func CollectionsLeft(e *Engine) string {
+	x := &e.collections
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.byID)+len(x.families)+len(x.holders) == 0 && x.concerned.Load() == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d collections, %d families and %d holders", len(x.byID), len(x.families), len(x.holders))
+}
+
+// Covered returns how many records a session's collections cover.
+func Covered(e *Engine, session string) int64 {
+	x := &e.collections
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for s, h := range x.holders {
+		if s.ID() == session {
+			return h.covered.Load()
+		}
+	}
+	return 0
+}
