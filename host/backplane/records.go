@@ -123,6 +123,10 @@ type Records interface {
 	// outlives the process is writing, Commit fails with its error, and the
 	// change may have been made.
 	Commit(ctx context.Context, writes []RecordWrite, limit int64) (versions []Version, found []Record, err error)
+	// Submit is Commit that does not wait until what it has made is kept. kept
+	// does, and nil says that it is so already: until then nobody may be told of
+	// the versions, and only the next write may be built on them.
+	Submit(ctx context.Context, writes []RecordWrite, limit int64) (versions []Version, found []Record, kept func(context.Context) error, err error)
 	// List lists the records that have a value, paged as Connections are. What
 	// is looked at for a page is bounded, so that one can be empty and still
 	// have a next one.

@@ -285,30 +285,35 @@ type look struct {
 	value  []byte
 	order  []byte
 	found  [][]byte
-	room   [exposure.MaxConditions + 1][]byte
-	keys   [2][64]byte // room for short ones
+}
+
+// lookRoom is room for a look, so that most need no other.
+type lookRoom struct {
+	found        [exposure.MaxConditions + 1][]byte
+	value, order [64]byte
 }
 
 // at looks at a record's value, nil for none.
-func (f *family) at(l *look, value []byte) {
+func (f *family) at(room *lookRoom, value []byte) (l look) {
 	if value == nil {
-		return
+		return l
 	}
-	l.found = append(l.room[:0], make([][]byte, f.places)...)
+	l.found = append(room.found[:0], make([][]byte, f.places)...)
 	f.fields.find(value, l.found)
 	for i := range f.fixed {
 		c := &f.fixed[i]
-		if key, exact := appendKey(l.keys[0][:0], l.found[c.place]); !exact || !c.passedBy(key) {
-			return
+		if key, exact := appendKey(room.value[:0], l.found[c.place]); !exact || !c.passedBy(key) {
+			return l
 		}
 	}
 	l.passes = true
 	if len(f.captured) > 0 {
-		l.value, l.passes = appendKey(l.keys[0][:0], l.found[f.captured[0].place])
+		l.value, l.passes = appendKey(room.value[:0], l.found[f.captured[0].place])
 	}
 	if f.sorted && l.passes {
-		l.order, _ = appendKey(l.keys[1][:0], l.found[0])
+		l.order, _ = appendKey(room.order[:0], l.found[0])
 	}
+	return l
 }
 
 // passedBy asks the conditions that are a selection's own.
@@ -334,8 +339,8 @@ func (f *family) changed(c *backplane.RecordChange) {
 		}
 		return
 	}
-	var l look
-	f.at(&l, c.Value)
+	var room lookRoom
+	l := f.at(&room, c.Value)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.known[c.ID]

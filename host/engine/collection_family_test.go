@@ -42,7 +42,7 @@ type shelf struct {
 	mu      sync.Mutex
 	records map[string]backplane.Record
 	epoch   int
-	// between is called between pages.
+	// between is called before a page is read, and before it is returned.
 	between func()
 	fails   error
 	lists   int
@@ -51,6 +51,7 @@ type shelf struct {
 func (s *shelf) List(_ context.Context, q backplane.RecordQuery) (page []backplane.Record, next string, err error) {
 	if s.between != nil {
 		s.between()
+		defer s.between()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,67 +155,96 @@ func followChanges(t *testing.T, random *rand.Rand) {
 		Filter: []exposure.Condition{conditionOf(t, "is.open", "true"), conditionOf(t, "team", `["$1","all"]`)},
 		Sort:   exposure.Sort{Path: []string{"rank"}, Descending: descending},
 	}
+	records := 20 + random.IntN(200)
 	touched := make(map[*selection]bool)
 	f := newFamily("", x, func(s *selection) { touched[s] = true })
 	store := &shelf{records: make(map[string]backplane.Record)}
+	told := make([]backplane.RecordChange, 0, 8)
+	tell := func() { // as a store does whose news take a while
+		for i := range told {
+			f.changed(&told[i])
+		}
+		told = told[:0]
+	}
 	change := func() {
-		id := "r" + strconv.Itoa(random.IntN(60))
-		switch value := (item{[]string{"a", "b", "all", "none"}[random.IntN(4)], random.IntN(4) > 0, random.IntN(30)}).text(); {
-		case random.IntN(12) == 0:
-			c := store.set(id, "")
-			f.changed(&c)
-			if random.IntN(2) == 0 {
-				store.forget(id)
-			}
-		default:
-			c := store.set(id, value)
-			f.changed(&c)
-			if random.IntN(10) == 0 {
-				f.changed(&c) // told twice
-			}
+		id := "r" + strconv.Itoa(random.IntN(records))
+		value := item{[]string{"a", "b", "all", "none"}[random.IntN(4)], random.IntN(4) > 0, random.IntN(30)}.text()
+		if random.IntN(12) == 0 {
+			value = ""
+		}
+		told = append(told, store.set(id, value))
+		if random.IntN(3) > 0 {
+			tell()
+		}
+		if value == "" && len(told) == 0 && random.IntN(2) == 0 {
+			store.forget(id)
 		}
 	}
-	for range random.IntN(100) {
+	for range random.IntN(5 * records) {
 		change()
 	}
 	shown := make(map[*selection][]string)
 	teams := make(map[*selection]string)
-	for _, team := range []string{"a", "b", "c"} {
-		c := &collection{id: "of:" + team}
-		s := f.join(c)
+	see := func(s *selection) {
+		delete(touched, s)
+		for again := true; again; again = s.stale { // others may have emptied it meanwhile
+			if _, err := f.first(context.Background(), store, s); err != nil {
+				t.Fatal(err)
+			}
+			tell()
+		}
+		shown[s], _ = f.answer(s)
+		if want := truth(store, teams[s], x); !slices.Equal(shown[s], want) {
+			t.Fatalf("%s has %q, want %q", teams[s], shown[s], want)
+		}
+	}
+	join := func(team string) {
+		s := f.join(&collection{id: "of:" + team})
 		teams[s] = team
-		check(t, f, store, s, team, x)
+		see(s)
 	}
 	store.between = func() {
 		for range random.IntN(5) {
 			change()
 		}
 	}
+	join("a")
+	join("b")
+	join("c")
 	for range 400 {
 		change()
 		if random.IntN(3) > 0 {
 			continue
 		}
+		tell()
 		for s, team := range teams {
-			if !touched[s] {
-				continue
+			switch {
+			case random.IntN(20) == 0: // its last subscriber goes, and another one comes
+				leave(f, s)
+				delete(teams, s)
+				join(team)
+			case touched[s]:
+				see(s)
 			}
-			delete(touched, s)
-			shown[s] = check(t, f, store, s, team, x)
 		}
 		for s, team := range teams {
-			if !touched[s] && shown[s] != nil && !slices.Equal(sorted(shown[s]), sorted(truth(store, team, x))) {
+			if !touched[s] && !slices.Equal(sorted(shown[s]), sorted(truth(store, team, x))) {
 				t.Fatalf("%s has %q, and no one was told", team, truth(store, team, x))
 			}
 		}
 	}
 	for s := range teams {
-		for c := range s.collections {
-			f.leave(c, s)
-		}
+		leave(f, s)
 	}
 	if len(f.known)+len(f.byValue)+len(f.selections) > 0 {
 		t.Errorf("%d records, %d values and %d selections are left", len(f.known), len(f.byValue), len(f.selections))
+	}
+}
+
+// leave takes all collections out of a selection.
+func leave(f *family, s *selection) {
+	for c := range s.collections {
+		f.leave(c, s)
 	}
 }
 
@@ -236,22 +266,36 @@ func truth(store *shelf, team string, x *exposure.Collection) []string {
 	}, x.Limit)
 }
 
-// check asks a table until no change comes between, and compares.
-func check(t *testing.T, f *family, store *shelf, s *selection, team string, x *exposure.Collection) (got []string) {
-	t.Helper()
-	got, err := f.first(context.Background(), store, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for s.stale { // others have emptied it meanwhile
-		if got, err = f.first(context.Background(), store, s); err != nil {
-			t.Fatal(err)
+// TestTablesHoldTheFirst compares a table with all that was put into it.
+func TestTablesHoldTheFirst(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var all []entry
+		x := table{limit: 1 + random.IntN(4), descending: random.IntN(2) == 0}
+		for range 300 {
+			e := entry{strconv.Itoa(random.IntN(9)), strconv.Itoa(random.IntN(60))}
+			i, found := slices.BinarySearchFunc(all, e, x.compare)
+			if grow := len(all) < 40 && random.IntN(3) > 0; grow && !found {
+				all = slices.Insert(all, i, e)
+				x.insert(e)
+			} else if !grow && found {
+				all = slices.Delete(all, i, i+1)
+				if _, first := x.remove(e); first != (i < x.limit) {
+					t.Fatalf("%v was one of the first: %v", e, first)
+				}
+			}
+			if len(x.entries) > len(all) || !slices.Equal(x.entries, all[:len(x.entries)]) || !x.over && len(x.entries) < len(all) {
+				t.Fatalf("it has %v of %v", x.entries, all)
+			}
+			if x.short() { // as a load does
+				x.entries, x.over = nil, false
+				for _, e := range all {
+					x.insert(e)
+				}
+			}
 		}
 	}
-	if want := truth(store, team, x); !slices.Equal(got, want) {
-		t.Fatalf("%s has %q, want %q", team, got, want)
-	}
-	return got
 }
 
 func TestACrowdLoadsOnce(t *testing.T) {
@@ -351,6 +395,12 @@ func TestWhatChangesNothingTouchesNothing(t *testing.T) {
 		if f.changed(&c); touched != test.want {
 			t.Errorf("%d: %s = %s has touched %d", i, test.id, test.value, touched)
 		}
+	}
+	touched = 0
+	old := backplane.RecordChange{Record: store.records["r6"]}
+	old.Number, old.Value = old.Number-1, []byte("0")
+	if f.changed(&old); touched != 0 {
+		t.Error("a version that is known to be old has touched it")
 	}
 }
 

@@ -93,8 +93,8 @@ func (f *family) endLoad(loading []*selection, done bool) {
 
 // listed puts a record into the tables, unless it has changed since.
 func (f *family) listed(r *backplane.Record) {
-	var l look
-	f.at(&l, r.Value)
+	var room lookRoom
+	l := f.at(&room, r.Value)
 	if !l.passes {
 		return
 	}
@@ -103,9 +103,5 @@ func (f *family) listed(r *backplane.Record) {
 	if v, ok := f.late[r.ID]; ok && !(v.Epoch == r.Epoch && v.Number < r.Number) {
 		return
 	}
-	k := f.known[r.ID]
-	if k != nil && k.version.Epoch == r.Epoch && k.version.Number > r.Number {
-		return
-	}
-	f.move(k, r.ID, r.Version, &l)
+	f.move(f.known[r.ID], r.ID, r.Version, &l)
 }

@@ -231,6 +231,30 @@ func TestAResolverThatFailsKeepsTheCollection(t *testing.T) {
 	})
 }
 
+// TestChangesWhileItIsResolved makes a change while a resolver is asked, which
+// does not know of it, and takes its time.
+func TestChangesWhileItIsResolved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(engine.Limits{}, resolved(true))
+		l.answers()
+		v, _ := l.collect(t, l.connect(t, modern), "list:a")
+		l.does(func(*hub.Session, string) ([]string, error) {
+			l.answers("r:1", "r:2")
+			l.set(t, "r:2", "1")
+			settle()
+			return []string{"r:1"}, nil
+		})
+		l.set(t, "r:1", "1")
+		settle()
+		settle()
+		v.see(t, 2, "r:1", "r:2")
+		if calls, _ := l.take(); len(calls) != 3 {
+			t.Errorf("the resolver was called %d times", len(calls))
+		}
+	})
+}
+
 // TestRecordsThatAreDeletedLeave has a resolver that does not know of it.
 func TestRecordsThatAreDeletedLeave(t *testing.T) {
 	t.Parallel()

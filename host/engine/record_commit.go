@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"slices"
 
 	"github.com/mesh-host/mesh-host/abi"
@@ -21,30 +20,53 @@ func (e *Engine) commit(ctx context.Context, writes []Write) ([]Written, error) 
 		}
 	}
 	defer e.hub.Relieve()
-	turn, err := e.turns.take(ctx, writes)
-	if err != nil {
-		return nil, storeError(abi.OpRecordsSet, err)
+	done, kept, err := e.submit(ctx, writes)
+	if err == nil && kept != nil {
+		err = kept(ctx) // beside the next writers, who may build on it already
 	}
-	defer turn.done()
-	current, err := e.current(ctx, writes)
+	if err != nil {
+		return nil, e.commitError(err)
+	}
+	return done, nil
+}
+
+// submit makes writes in the turn of their records; kept, unless nil, waits until
+// they cannot be lost any more.
+func (e *Engine) submit(ctx context.Context, writes []Write) (done []Written, kept func(context.Context) error, err error) {
+	t, err := e.turns.take(ctx, writes)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer t.done()
+	current, err := e.current(ctx, &t, writes)
 	for err == nil {
-		var plans []backplane.RecordWrite
-		if plans, err = e.planAll(writes, current); err != nil {
-			return nil, err
-		}
-		if !anything(plans) {
-			return unchanged(current), nil
+		plans, problem := e.planAll(writes, current)
+		switch {
+		case t.ahead && problem != nil: // which would tell of what is not kept yet
+			current, err = e.current(ctx, &t, writes)
+			continue
+		case problem != nil:
+			return nil, nil, problem
+		case !t.ahead && !anything(plans):
+			return unchanged(current), nil, nil
 		}
 		var versions []backplane.Version
-		versions, current, err = e.node.Records().Commit(ctx, plans, e.limits.RecordsSize)
+		versions, current, kept, err = e.node.Records().Submit(ctx, plans, e.limits.RecordsSize)
 		if err == nil && current == nil {
-			return written(plans, versions), nil
+			if kept != nil {
+				kept = t.leave(plans, versions, kept)
+			}
+			return written(plans, versions), kept, nil
 		}
+		t.ahead = false
 	}
-	return nil, e.commitError(err)
+	return nil, nil, err
 }
 
 func (e *Engine) commitError(err error) error {
+	if protocol.AsError(err) != nil {
+		return err
+	}
 	if errors.Is(err, backplane.ErrFull) {
 		return protocol.NewError(abi.CodeLimit, fmt.Sprintf(
 			"The records have grown to limits.records_size (%d bytes); delete some first", e.limits.RecordsSize))
@@ -61,7 +83,12 @@ func (e *Engine) admitWrite(ctx context.Context, w *Write) error {
 	return e.events.admit(ctx, recordKey(w.Record))
 }
 
-func (e *Engine) current(ctx context.Context, writes []Write) ([]backplane.Record, error) {
+// current returns the records as they are: the one that the writer before has
+// left, without asking for it, the first time.
+func (e *Engine) current(ctx context.Context, t *turn, writes []Write) ([]backplane.Record, error) {
+	if t.ahead = !t.ahead && t.left != nil && len(writes) == 1 && t.left.ID == writes[0].Record; t.ahead {
+		return []backplane.Record{*t.left}, nil
+	}
 	all := make([]backplane.Record, len(writes))
 	for i := range writes {
 		r, err := e.node.Records().Get(ctx, writes[i].Record)
@@ -108,52 +135,4 @@ func written(plans []backplane.RecordWrite, versions []backplane.Version) []Writ
 		all[i] = Written{Version: versions[i], Changed: !plans[i].Keep}
 	}
 	return all
-}
-
-// turns let the writers of a record on this node come one after the other: each
-// builds on what the one before has made, instead of trying again and again.
-// Records share turns by their hash; a transaction takes those of its records in
-// one order, so that no two wait for each other.
-type turns struct {
-	seed  maphash.Seed
-	slots [256]chan struct{}
-}
-
-func (x *turns) init() {
-	x.seed = maphash.MakeSeed()
-	for i := range x.slots {
-		x.slots[i] = make(chan struct{}, 1)
-	}
-}
-
-// turn is what a writer has taken.
-type turn struct {
-	turns *turns
-	slots []int
-}
-
-// take waits for the turns of all records that are written.
-func (x *turns) take(ctx context.Context, writes []Write) (turn, error) {
-	t := turn{turns: x}
-	wanted := make([]int, len(writes))
-	for i := range writes {
-		wanted[i] = int(maphash.String(x.seed, writes[i].Record) % uint64(len(x.slots)))
-	}
-	slices.Sort(wanted)
-	for _, slot := range slices.Compact(wanted) {
-		select {
-		case x.slots[slot] <- struct{}{}:
-			t.slots = append(t.slots, slot)
-		case <-ctx.Done():
-			t.done()
-			return turn{}, ctx.Err()
-		}
-	}
-	return t, nil
-}
-
-func (t turn) done() {
-	for _, slot := range t.slots {
-		<-t.turns.slots[slot]
-	}
 }

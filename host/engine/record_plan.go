@@ -43,11 +43,10 @@ func (e *Engine) plan(w *Write, r backplane.Record) (backplane.RecordWrite, erro
 	if len(next) > e.limits.RecordSize {
 		return p, tooLarge("value", len(next), e.limits.RecordSize, "limits.record_size")
 	}
-	if r.Value != nil && record.Equal(r.Value, next) {
-		p.Keep = true
-		return p, nil
-	}
 	p.Value, p.Patch = next, record.Diff(r.Value, next)
+	if p.Keep = string(p.Patch) == "[]"; p.Keep {
+		return p, nil // equal
+	}
 	p.LogSize = max(len(next), minLogSize)
 	return p, nil
 }

@@ -146,12 +146,20 @@ func (e *Engine) checkWrite(w *Write) error {
 	if len(w.Value) > e.limits.RecordSize {
 		return tooLarge("value", len(w.Value), e.limits.RecordSize, "limits.record_size")
 	}
-	if err := checkJSON("value", w.Value); err != nil {
-		return err
+	switch {
+	case w.Value == nil:
+		return payloadError("value", "is missing")
+	case !protocol.ValidWithin(w.Value, recordLevels):
+		return payloadError("value", "must be one JSON value in UTF-8, nested at most %d deep", protocol.MaxDepth-recordLevels)
 	}
 	w.Value = protocol.TrimSpace(w.Value)
 	return nil
 }
+
+// recordLevels is how deep a record's value stands at most in what is made of it:
+// in an operation of a patch, in the list of them, in a list of patches, in a
+// reply's payload.
+const recordLevels = 8
 
 // Records lists the records that have a value; a pattern of "" matches all. It
 // fails with EPAYLOAD. With values, a page holds no more of them than a reply

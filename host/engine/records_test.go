@@ -84,10 +84,10 @@ func TestWritesMakeVersions(t *testing.T) {
 
 func TestWritesThatAreRefused(t *testing.T) {
 	t.Parallel()
-	e, _ := newEngine(engine.Limits{RecordSize: 100, RecordsSize: 2000, Transaction: 2})
+	e, _ := newEngine(engine.Limits{RecordSize: 300, RecordsSize: 2000, Transaction: 2})
 	e.write(t, "r", `{"a":1}`)
 	e.write(t, "r", `{"a":2}`)
-	long := []byte(`"` + strings.Repeat("x", 99) + `"`)
+	long := []byte(`"` + strings.Repeat("x", 299) + `"`)
 	for name, c := range map[string]struct {
 		write engine.Write
 		code  string
@@ -97,9 +97,9 @@ func TestWritesThatAreRefused(t *testing.T) {
 		"control":          {engine.Write{Record: "a\nb", Value: []byte("1")}, abi.CodePayload, ""},
 		"no value":         {engine.Write{Record: "r"}, abi.CodePayload, ""},
 		"no JSON":          {engine.Write{Record: "r", Value: []byte(`{`)}, abi.CodePayload, ""},
-		"deep":             {engine.Write{Record: "r", Value: []byte(strings.Repeat("[", 50) + strings.Repeat("]", 49))}, abi.CodePayload, ""},
+		"deep":             {engine.Write{Record: "r", Value: []byte(strings.Repeat("[", 121) + strings.Repeat("]", 121))}, abi.CodePayload, ""},
 		"large":            {engine.Write{Record: "r", Value: long}, abi.CodeTooLarge, ""},
-		"large once there": {engine.Write{Record: "r", Value: []byte(`{"b":"` + strings.Repeat("x", 90) + `"}`), Strategy: engine.Merge}, abi.CodeTooLarge, ""},
+		"large once there": {engine.Write{Record: "r", Value: []byte(`{"b":"` + strings.Repeat("x", 290) + `"}`), Strategy: engine.Merge}, abi.CodeTooLarge, ""},
 		"strategy":         {engine.Write{Record: "r", Value: []byte("1"), Strategy: "mix"}, abi.CodePayload, ""},
 		"version":          {engine.Write{Record: "r", Value: []byte("1"), Expect: version(1)}, abi.CodeConflict, `{"version":2}`},
 		"version of none":  {engine.Write{Record: "r", Value: []byte("1"), Expect: version(0)}, abi.CodeConflict, `{"version":2}`},
@@ -119,7 +119,7 @@ func TestWritesThatAreRefused(t *testing.T) {
 	}
 	var err error
 	for i := 0; err == nil && i < 100; i++ {
-		_, err = e.Write(ctx, engine.Write{Record: strconv.Itoa(i), Value: []byte(`"` + strings.Repeat("x", 90) + `"`)})
+		_, err = e.Write(ctx, engine.Write{Record: strconv.Itoa(i), Value: []byte(`"` + strings.Repeat("x", 290) + `"`)})
 	}
 	wantError(t, err, abi.CodeLimit)
 	if _, err := e.Write(ctx, engine.Write{Record: "0", Value: []byte("1")}); err != nil {

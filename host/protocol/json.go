@@ -14,8 +14,12 @@ const MaxDepth = 128
 
 // Valid reports whether text is one JSON value (RFC 8259), nested at most
 // MaxDepth deep, in UTF-8. It allocates nothing.
-func Valid(text []byte) bool {
-	i := skipValue(text, skipSpace(text, 0), 0)
+func Valid(text []byte) bool { return ValidWithin(text, 0) }
+
+// ValidWithin is Valid for a value that is to stand so many levels deep in
+// another one: it has as many less of its own.
+func ValidWithin(text []byte, levels int) bool {
+	i := skipValue(text, skipSpace(text, 0), levels)
 	return i >= 0 && skipSpace(text, i) == len(text) && utf8.Valid(text)
 }
 

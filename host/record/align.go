@@ -16,10 +16,10 @@ func (g gap) cells() int { return (g.endX - g.x) * (g.endY - g.y) }
 // cells of a differ how large those of a document together.
 const mostCells = 1 << 14
 
-// stretch makes s.b of s.a. What is between elements that are there once in
+// arrange makes s.b of s.a. What is between elements that are there once in
 // each, and in the same order, is a gap; the library aligns those that are
 // small, the others are compared index by index.
-func (d *differ) stretch(s *stretch) {
+func (d *differ) arrange(s *stretch) {
 	whole := gap{0, len(s.a), 0, len(s.b)}
 	size := 0
 	for _, list := range [][]span{s.a, s.b} {
@@ -38,6 +38,9 @@ func (d *differ) stretch(s *stretch) {
 	}
 	x, y := 0, 0
 	for _, m := range landmarks(left, right) {
+		if d.stop() {
+			return
+		}
 		d.fill(s, gap{x, m.x, y, m.y}, left, right)
 		d.pair(s, m.x, m.y)
 		x, y = m.x+1, m.y+1

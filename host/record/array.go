@@ -74,7 +74,7 @@ func (d *differ) align(index, mark int, firstA, firstB span) (int, int) {
 	for len(s.a) > 0 && len(s.b) > 0 && len(s.a)+len(s.b) > 2 && d.equal(s.a[len(s.a)-1], s.b[len(s.b)-1]) {
 		s.a, s.b = s.a[:len(s.a)-1], s.b[:len(s.b)-1]
 	}
-	d.stretch(&s)
+	d.arrange(&s)
 	d.spans = d.spans[:base]
 	return endA, endB
 }

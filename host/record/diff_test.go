@@ -237,7 +237,7 @@ func TestDiffOfHostileValues(t *testing.T) {
 // is below.
 func TestHostileOrder(t *testing.T) {
 	t.Parallel()
-	numbers := string(many("[", `%d`, 20_000))
+	numbers := string(many("[", `%d`, 8_000))
 	nest := func(inner, before, after string) []byte {
 		n := protocol.MaxDepth - 3
 		return []byte(strings.Repeat(before, n) + inner + strings.Repeat(after, n))

@@ -35,7 +35,7 @@ func (d *differ) object(i, j int) (int, int) {
 		}
 		i, j = d.a.next(i), d.b.next(j)
 	}
-	d.unique(base)
+	d.alone(base)
 	if !d.a.closed(i) || !d.b.closed(j) {
 		return d.regroup(start, i, j, len(d.changed) > base)
 	}
@@ -51,7 +51,7 @@ func (d *differ) closeObject(t *text, i, base int) int {
 		d.recurs(base, key)
 		i = t.next(t.skip(value))
 	}
-	d.unique(base)
+	d.alone(base)
 	d.changed = d.changed[:n]
 	return t.close(i)
 }
@@ -79,8 +79,8 @@ func (d *differ) differs(base int, key []byte) {
 	}
 }
 
-// unique ends what recurs has begun.
-func (d *differ) unique(base int) {
+// alone ends what recurs has begun: none of the keys may be there twice.
+func (d *differ) alone(base int) {
 	if len(d.changed)-base <= few {
 		return
 	}

@@ -2,6 +2,7 @@ package backplanetest
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -33,15 +34,28 @@ func (n *node) since(id string, from backplane.Version) (r backplane.Record, pat
 }
 
 // commit returns the versions of the writes, nil where a record was not as it
-// was expected.
+// was expected. It takes the one way or the other.
 func (n *node) commit(writes ...backplane.RecordWrite) []backplane.Version {
 	n.t.Helper()
-	versions, found, err := n.Records().Commit(context.Background(), writes, 0)
+	commit := n.Records().Commit
+	if rand.IntN(2) == 0 {
+		commit = n.submit
+	}
+	versions, found, err := commit(context.Background(), writes, 0)
 	n.check("commit", err)
 	if err == nil && (found == nil) != (len(versions) == len(writes)) {
 		n.t.Errorf("commit: versions %v, found %v", versions, found)
 	}
 	return versions
+}
+
+// submit is a Commit by Submit.
+func (n *node) submit(ctx context.Context, writes []backplane.RecordWrite, limit int64) ([]backplane.Version, []backplane.Record, error) {
+	versions, found, kept, err := n.Records().Submit(ctx, writes, limit)
+	if err == nil && kept != nil {
+		err = kept(ctx)
+	}
+	return versions, found, err
 }
 
 // write makes a record's next version, "" to delete it; no one else may write

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/backplane/journal"
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 )
@@ -71,7 +73,10 @@ func count(j *journal.Journal, key string, counts map[string]string) {
 		at++
 		value := strconv.Itoa(at) + " " + strings.Repeat("x", rand.IntN(2000))
 		change := append(put(memory.KVTable, key, value), put(memory.MessageTable, fmt.Sprintf("%s %09d", key, at), value)...)
-		if j.Wait(context.Background(), j.Append(change, nil)) != nil {
+		if err := j.Wait(context.Background(), j.Append(change, nil)); err != nil {
+			if !errors.Is(err, backplane.ErrUnavailable) {
+				fmt.Println("error", err)
+			}
 			return
 		}
 		if _, err := fmt.Println(key, at); err != nil {

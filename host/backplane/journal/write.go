@@ -62,6 +62,7 @@ func (j *Journal) commit(b *batch) (err error) {
 		}
 	}()
 	entries := j.scratch.merge(b)
+	defer j.scratch.release()
 	tx, err := j.db.Begin(true)
 	if err != nil {
 		return err
@@ -100,13 +101,26 @@ type scratch struct {
 	values  []byte
 }
 
-// maxScratch is how many bytes of values are held for the next batch.
-const maxScratch = 1 << 20
+// What is used again, at most: the usual batch needs less.
+const (
+	maxEntries = 1 << 13
+	maxValues  = 1 << 20
+)
+
+// release lets go of a batch that is written.
+func (s *scratch) release() {
+	clear(s.entries)
+	if cap(s.entries) > maxEntries {
+		s.entries = nil
+	}
+	if cap(s.values) > maxValues {
+		s.values = nil
+	}
+}
 
 // merge returns the entries of a batch as they are stored, in the order of
 // tables and keys; of several for one key the last.
 func (s *scratch) merge(b *batch) []entry {
-	clear(s.entries[:cap(s.entries)]) // the last batch's are garbage
 	all := slices.Grow(s.entries[:0], b.entries)
 	for i := range b.changes {
 		for _, e := range b.changes[i].entries {
@@ -130,13 +144,8 @@ func (s *scratch) seal(entries []entry) {
 			size += sumSize + len(entries[i].Value)
 		}
 	}
-	sealed := s.values[:0]
-	if size > cap(sealed) {
-		sealed = make([]byte, 0, size)
-	}
-	if cap(sealed) <= maxScratch {
-		s.values = sealed
-	}
+	sealed := slices.Grow(s.values[:0], size)
+	s.values = sealed
 	for i := range entries {
 		if e := &entries[i]; e.Value != nil {
 			from := len(sealed)

@@ -174,8 +174,8 @@ func TestStreamsAreLoaded(t *testing.T) {
 		s, err := memory.Open(options)
 		must(t, err)
 		n := run(t, s.Node("a"))
-		for i := range 5000 {
-			if chatter(t, n); i%100 != 99 {
+		for i := range 1500 {
+			if chatter(t, n); i%50 != 49 {
 				continue
 			}
 			want := imageOfStreams(t, n)
@@ -332,7 +332,7 @@ func TestMessagesSurviveCrashes(t *testing.T) {
 	t.Parallel()
 	l := newLedger().run(t)
 	channels := []string{"c0", "c1", "c2"}
-	for range 20 {
+	for range 10 {
 		n := open(t, l).Node("a")
 		h := &hearer{Recorder: backplanetest.NewRecorder(), seen: make(map[string]backplane.Position)}
 		n.Attach(h)

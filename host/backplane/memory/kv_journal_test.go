@@ -187,7 +187,7 @@ func TestValuesExpireWhileNotLoaded(t *testing.T) {
 func TestValuesSurviveCrashes(t *testing.T) {
 	t.Parallel()
 	l := newLedger().run(t)
-	for range 20 {
+	for range 10 {
 		kv := open(t, l).Node("a").KV()
 		until, cancel := context.WithCancel(ctx)
 		var seen [4]int64 // the largest number of each key that was seen

@@ -10,17 +10,9 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
-// Commit implements backplane.Records. Where there is no room, values that have
-// expired and tombstones that may be forgotten go, and it tries once more.
+// Commit implements backplane.Records.
 func (r records) Commit(ctx context.Context, writes []backplane.RecordWrite, limit int64) (versions []backplane.Version, found []backplane.Record, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	versions, found, at, err := r.attempt(writes, limit)
-	if errors.Is(err, backplane.ErrFull) {
-		r.node.store.endRecords(r.node)
-		versions, found, at, err = r.attempt(writes, limit)
-	}
+	versions, found, at, err := r.commit(ctx, writes, limit)
 	if err == nil {
 		err = r.node.store.kept(ctx, at)
 	}
@@ -28,6 +20,36 @@ func (r records) Commit(ctx context.Context, writes []backplane.RecordWrite, lim
 		return nil, nil, err
 	}
 	return versions, found, nil
+}
+
+// Submit implements backplane.Records.
+func (r records) Submit(ctx context.Context, writes []backplane.RecordWrite, limit int64) (versions []backplane.Version, found []backplane.Record, kept func(context.Context) error, err error) {
+	s := r.node.store
+	versions, found, at, err := r.commit(ctx, writes, limit)
+	switch {
+	case err != nil:
+		return nil, nil, nil, err
+	case s.journal == nil:
+		return versions, found, nil, nil
+	case found != nil:
+		return nil, found, nil, s.kept(ctx, at)
+	}
+	return versions, nil, func(ctx context.Context) error { return s.kept(ctx, at) }, nil
+}
+
+// commit makes the writes if it can; at is the place of all that it has seen and
+// done. Where there is no room because of values that have expired or tombstones
+// that may be forgotten, they go first.
+func (r records) commit(ctx context.Context, writes []backplane.RecordWrite, limit int64) (versions []backplane.Version, found []backplane.Record, at int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, 0, err
+	}
+	versions, found, at, err = r.attempt(writes, limit)
+	if errors.Is(err, backplane.ErrFull) {
+		r.node.store.endRecords(r.node)
+		versions, found, at, err = r.attempt(writes, limit)
+	}
+	return versions, found, at, err
 }
 
 // attempt makes the writes if it can. at is the place in the journal of all that
