@@ -288,13 +288,14 @@ func (s *Server) adminHandler() http.Handler {
 	mux.Handle("/api", api)
 	mux.Handle("/api/", api)
 	mux.Handle("GET /metrics", admin.Metrics(admin.Sources{
-		Sessions: s.hub.Len,
-		Traffic:  func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },
-		Plugins:  s.plugins.Status,
-		Held:     s.held,
-		Hooks:    s.engine.WaitingHooks,
-		Slow:     func() admin.Slow { return admin.Slow(s.hub.Slow()) },
-		Store:    s.kept,
+		Sessions:    s.hub.Len,
+		Traffic:     func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },
+		Plugins:     s.plugins.Status,
+		Held:        s.held,
+		Hooks:       s.engine.WaitingHooks,
+		Collections: s.engine.Collections,
+		Slow:        func() admin.Slow { return admin.Slow(s.hub.Slow()) },
+		Store:       s.kept,
 	}))
 	return mux
 }

@@ -88,8 +88,10 @@ type RecordQuery struct {
 	// Values asks for values; without it they are nil.
 	Values bool
 	Cursor string
-	// Limit is the most records of a page, at least 1.
-	Limit int
+	// Limit is the most records of a page, at least 1; Bytes the most bytes of
+	// their values together, save that one record is returned however large it
+	// is. 0 is no limit.
+	Limit, Bytes int
 }
 
 // Records are versioned values. Each accepted write, save one that says Keep,

@@ -33,11 +33,6 @@ func (a *answer) has(id string) bool {
 	return ok
 }
 
-// equal reports whether two answers have the same records, in any order.
-func (a *answer) equal(b *answer) bool {
-	return len(a.ids) == len(b.ids) && !slices.ContainsFunc(a.ids, func(id string) bool { return !b.has(id) })
-}
-
 // with returns the answer of which only some records were taken: itself, where
 // all were.
 func (a *answer) with(taken []showing) *answer {
@@ -53,8 +48,6 @@ func (a *answer) with(taken []showing) *answer {
 
 // difference is what has to be done to have another answer.
 type difference struct{ added, removed []string }
-
-func (d *difference) empty() bool { return len(d.added)+len(d.removed) == 0 }
 
 // to returns what makes b of the answer.
 func (a *answer) to(b *answer) *difference {

@@ -93,9 +93,9 @@ func benchSubscribe(b *testing.B, e *Engine, ids ...string) *hub.Session {
 	return s
 }
 
-func benchChange(id string, n int64, value string) backplane.RecordChange {
+func benchChange(id string, n int64, value []byte) backplane.RecordChange {
 	return backplane.RecordChange{Record: backplane.Record{
-		ID: id, Version: backplane.Version{Epoch: "e", Number: n}, Value: []byte(value),
+		ID: id, Version: backplane.Version{Epoch: "e", Number: n}, Value: value,
 	}}
 }
 
@@ -111,7 +111,7 @@ func BenchmarkCollectionChange(b *testing.B) {
 		}
 		benchSubscribe(b, e, append(ids, "of:mine")...)
 		change := func(name, id string, value func(i int) string) {
-			texts := [2]string{value(0), value(1)}
+			texts := [2][]byte{[]byte(value(0)), []byte(value(1))}
 			b.Run(fmt.Sprintf("%s/others=%d", name, others), func(b *testing.B) {
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
@@ -139,8 +139,9 @@ func BenchmarkCollectionResolved(b *testing.B) {
 		benchSubscribe(b, e, ids...)
 		b.Run(fmt.Sprintf("collections=%d", all), func(b *testing.B) {
 			b.ReportAllocs()
+			value := []byte("1")
 			for i := 0; b.Loop(); i++ {
-				e.collections.changed(benchChange("r:1", int64(i+1), "1"))
+				e.collections.changed(benchChange("r:1", int64(i+1), value))
 			}
 		})
 	}

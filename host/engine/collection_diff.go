@@ -93,7 +93,7 @@ func appendRemoved(b []byte, ids []string) []byte {
 // record itself, and know it by the id in it.
 func appendAdded(b []byte, r *backplane.Record, old bool) []byte {
 	if old && protocol.IsObject(r.Value) {
-		return appendWithID(b, r)
+		return AppendWithID(b, r)
 	}
 	b = protocol.AppendString(append(b, `{"id":`...), r.ID)
 	b = append(append(b, `,"record":`...), r.Value...)
@@ -103,15 +103,19 @@ func appendAdded(b []byte, r *backplane.Record, old bool) []byte {
 	return append(b, '}')
 }
 
-// appendWithID adds an object with the record's id as its own.
-func appendWithID(b []byte, r *backplane.Record) []byte {
-	b = protocol.AppendString(append(b, `{"id":`...), r.ID)
+// AppendWithID adds a record's value as old clients know it from a collection:
+// an object has the record's id as its own.
+func AppendWithID(dst []byte, r *backplane.Record) []byte {
+	if !protocol.IsObject(r.Value) {
+		return append(dst, r.Value...)
+	}
+	dst = protocol.AppendString(append(dst, `{"id":`...), r.ID)
 	protocol.EachMember(r.Value, func(key, value []byte) bool {
 		if string(key) != "id" {
-			b = protocol.AppendString(append(b, ','), string(key))
-			b = append(append(b, ':'), value...)
+			dst = protocol.AppendString(append(dst, ','), string(key))
+			dst = append(append(dst, ':'), value...)
 		}
 		return true
 	})
-	return append(b, '}')
+	return append(dst, '}')
 }

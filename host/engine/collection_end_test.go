@@ -80,7 +80,7 @@ func TestEndsBetweenReplyAndRelease(t *testing.T) {
 				l.set(t, "r:1", `{"open":true,"team":"red","x":2}`)
 				settle()
 				for _, text := range c.wire.Texts() {
-					if !strings.Contains(text, "unsubscribed") {
+					if strings.Contains(text, "collection-diff") || strings.Contains(text, `"x":2`) {
 						t.Errorf("after the end comes %s", text)
 					}
 				}
@@ -88,6 +88,30 @@ func TestEndsBetweenReplyAndRelease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOtherReadersGoOn ends a subscription whose reply has never come, as a
+// guard's second thoughts do, where the session subscribes to a record directly.
+func TestOtherReadersGoOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(engine.Limits{}, declared(5))
+		l.set(t, "r:1", `{"open":true,"team":"red"}`)
+		c := l.connect(t, modern)
+		l.follow(t, c, engine.RecordSubscription{Record: "r:1"})
+		if _, err := l.SubscribeCollection(ctx, c.Session, l.rules.Collection("of:red"), "of:red"); err != nil {
+			t.Fatal(err)
+		}
+		l.set(t, "r:1", "1")
+		l.UnsubscribeCollection(ctx, c.Session, "of:red")
+		l.set(t, "r:1", "2")
+		settle()
+		if got := c.wire.Texts(); len(got) != 2 {
+			t.Errorf("got %q", got)
+		}
+		l.UnsubscribeRecord(ctx, c.Session, "r:1")
+		l.nothingLeft(t)
+	})
 }
 
 // TestEndsWhileItIsResolved ends the session, or the subscription, while its

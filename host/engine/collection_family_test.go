@@ -1,10 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -35,106 +34,6 @@ func conditionOf(t testing.TB, path, value string) exposure.Condition {
 	return c
 }
 
-// shelf is backplane.Records in memory, with changes told before or after they
-// can be listed.
-type shelf struct {
-	backplane.Records
-	mu      sync.Mutex
-	records map[string]backplane.Record
-	epoch   int
-	// between is called before a page is read, and before it is returned.
-	between func()
-	fails   error
-	lists   int
-}
-
-func (s *shelf) List(_ context.Context, q backplane.RecordQuery) (page []backplane.Record, next string, err error) {
-	if s.between != nil {
-		s.between()
-		defer s.between()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lists++
-	if s.fails != nil {
-		return nil, "", s.fails
-	}
-	for _, id := range slices.Sorted(maps.Keys(s.records)) {
-		r := s.records[id]
-		if id <= q.Cursor || r.Value == nil || !q.Match(id) {
-			continue
-		}
-		if len(page) == min(q.Limit, 7) {
-			return page, page[len(page)-1].ID, nil
-		}
-		page = append(page, r)
-	}
-	return page, "", nil
-}
-
-// set makes the next version and returns it.
-func (s *shelf) set(id, value string) backplane.RecordChange {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.records[id]
-	if r.Epoch == "" {
-		s.epoch++
-		r = backplane.Record{ID: id, Version: backplane.Version{Epoch: strconv.Itoa(s.epoch)}}
-	}
-	r.Number++
-	r.Value = nil
-	if value != "" {
-		r.Value = []byte(value)
-	}
-	s.records[id] = r
-	return backplane.RecordChange{Record: r}
-}
-
-// forget ends a deleted record's epoch.
-func (s *shelf) forget(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.records[id].Value == nil {
-		delete(s.records, id)
-	}
-}
-
-// first is what a family's table must have, found out in the plain way.
-func (s *shelf) first(match func(backplane.Record) bool, less func(a, b backplane.Record) int, limit int) (ids []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []backplane.Record
-	for _, r := range s.records {
-		if r.Value != nil && match(r) {
-			all = append(all, r)
-		}
-	}
-	slices.SortFunc(all, less)
-	for i := range min(limit, len(all)) {
-		ids = append(ids, all[i].ID)
-	}
-	return ids
-}
-
-// item is the value of the records here.
-type item struct {
-	team string
-	open bool
-	rank int
-}
-
-func (i item) text() string {
-	return fmt.Sprintf(`{"rank":%d,"team":%q,"is":{"open":%v}}`, i.rank, i.team, i.open)
-}
-
-func parseItem(text []byte) (i item) {
-	rank, rest, _ := strings.Cut(strings.TrimPrefix(string(text), `{"rank":`), `,"team":"`)
-	team, rest, _ := strings.Cut(rest, `"`)
-	i.rank, _ = strconv.Atoi(rank)
-	i.team, i.open = team, strings.Contains(rest, "true")
-	return i
-}
-
 // TestTablesFollowChanges makes changes at random, with some tables loaded
 // between and within them, and compares each table with what it must have. A
 // table whose collections were not to be resolved again must have what it had.
@@ -149,122 +48,146 @@ func TestTablesFollowChanges(t *testing.T) {
 }
 
 func followChanges(t *testing.T, random *rand.Rand) {
-	descending, limit := random.IntN(2) == 0, 1+random.IntN(6)
-	x := &exposure.Collection{
-		Pattern: patternOf(t, `/^of:(\w*)$/`), Limit: limit, Records: []exposure.Pattern{patternOf(t, `/^r\d+$/`)},
-		Filter: []exposure.Condition{conditionOf(t, "is.open", "true"), conditionOf(t, "team", `["$1","all"]`)},
-		Sort:   exposure.Sort{Path: []string{"rank"}, Descending: descending},
+	l := newLoan(t, random)
+	for range random.IntN(5 * l.records) {
+		l.change()
 	}
-	records := 20 + random.IntN(200)
-	touched := make(map[*selection]bool)
-	f := newFamily("", x, func(s *selection) { touched[s] = true })
-	store := &shelf{records: make(map[string]backplane.Record)}
-	told := make([]backplane.RecordChange, 0, 8)
-	tell := func() { // as a store does whose news take a while
-		for i := range told {
-			f.changed(&told[i])
-		}
-		told = told[:0]
-	}
-	change := func() {
-		id := "r" + strconv.Itoa(random.IntN(records))
-		value := item{[]string{"a", "b", "all", "none"}[random.IntN(4)], random.IntN(4) > 0, random.IntN(30)}.text()
-		if random.IntN(12) == 0 {
-			value = ""
-		}
-		told = append(told, store.set(id, value))
-		if random.IntN(3) > 0 {
-			tell()
-		}
-		if value == "" && len(told) == 0 && random.IntN(2) == 0 {
-			store.forget(id)
-		}
-	}
-	for range random.IntN(5 * records) {
-		change()
-	}
-	shown := make(map[*selection][]string)
-	teams := make(map[*selection]string)
-	see := func(s *selection) {
-		delete(touched, s)
-		for again := true; again; again = s.stale { // others may have emptied it meanwhile
-			if _, err := f.first(context.Background(), store, s); err != nil {
-				t.Fatal(err)
-			}
-			tell()
-		}
-		shown[s], _ = f.answer(s)
-		if want := truth(store, teams[s], x); !slices.Equal(shown[s], want) {
-			t.Fatalf("%s has %q, want %q", teams[s], shown[s], want)
-		}
-	}
-	join := func(team string) {
-		s := f.join(&collection{id: "of:" + team})
-		teams[s] = team
-		see(s)
-	}
-	store.between = func() {
+	l.store.between = func() {
 		for range random.IntN(5) {
-			change()
+			l.change()
 		}
 	}
-	join("a")
-	join("b")
-	join("c")
+	for _, team := range []string{"a", "b", "c"} {
+		l.join(team)
+	}
 	for range 400 {
-		change()
-		if random.IntN(3) > 0 {
-			continue
-		}
-		tell()
-		for s, team := range teams {
-			switch {
-			case random.IntN(20) == 0: // its last subscriber goes, and another one comes
-				leave(f, s)
-				delete(teams, s)
-				join(team)
-			case touched[s]:
-				see(s)
-			}
-		}
-		for s, team := range teams {
-			if !touched[s] && !slices.Equal(sorted(shown[s]), sorted(truth(store, team, x))) {
-				t.Fatalf("%s has %q, and no one was told", team, truth(store, team, x))
-			}
+		if l.change(); random.IntN(3) == 0 {
+			l.look()
 		}
 	}
-	for s := range teams {
-		leave(f, s)
+	for s := range l.teams {
+		l.leave(s)
 	}
-	if len(f.known)+len(f.byValue)+len(f.selections) > 0 {
+	if f := l.family; len(f.known)+len(f.byValue)+len(f.selections) > 0 {
 		t.Errorf("%d records, %d values and %d selections are left", len(f.known), len(f.byValue), len(f.selections))
 	}
 }
 
-// leave takes all collections out of a selection.
-func leave(f *family, s *selection) {
-	for c := range s.collections {
-		f.leave(c, s)
+// loan is a family over a shelf, whose news take a while.
+type loan struct {
+	*testing.T
+	random  *rand.Rand
+	x       *exposure.Collection
+	family  *family
+	store   *shelf
+	records int
+	news    []backplane.RecordChange
+	touched map[*selection]bool
+	teams   map[*selection]string
+	shown   map[*selection][]string
+}
+
+func newLoan(t *testing.T, random *rand.Rand) *loan {
+	l := &loan{
+		T: t, random: random, records: 20 + random.IntN(200), store: &shelf{records: make(map[string]backplane.Record)},
+		touched: make(map[*selection]bool), teams: make(map[*selection]string), shown: make(map[*selection][]string),
+		x: &exposure.Collection{
+			Pattern: patternOf(t, `/^of:(\w*)$/`), Limit: 1 + random.IntN(6), Records: []exposure.Pattern{patternOf(t, `/^r\d+$/`)},
+			Filter: []exposure.Condition{conditionOf(t, "is.open", "true"), conditionOf(t, "team", `["$1","all"]`)},
+			Sort:   exposure.Sort{Path: []string{"rank"}, Descending: random.IntN(2) == 0},
+		},
+	}
+	l.family = newFamily("", l.x, func(s *selection) { l.touched[s] = true })
+	return l
+}
+
+// tell tells the family what has changed.
+func (l *loan) tell() {
+	for i := range l.news {
+		l.family.changed(&l.news[i])
+	}
+	l.news = l.news[:0]
+}
+
+// change changes any record in any way, and tells it, or not yet.
+func (l *loan) change() {
+	id := "r" + strconv.Itoa(l.random.IntN(l.records))
+	value := item{[]string{"a", "b", "all", "none"}[l.random.IntN(4)], l.random.IntN(4) > 0, l.random.IntN(30)}.text()
+	if l.random.IntN(12) == 0 {
+		value = ""
+	}
+	l.news = append(l.news, l.store.set(id, value))
+	if l.random.IntN(3) > 0 {
+		l.tell()
+	}
+	if value == "" && len(l.news) == 0 && l.random.IntN(2) == 0 {
+		l.store.forget(id)
 	}
 }
 
-func sorted(ids []string) []string { return slices.Sorted(slices.Values(ids)) }
+// look resolves what was touched, and compares everything. Now and then the last
+// subscriber of a collection goes, and another one comes.
+func (l *loan) look() {
+	l.tell()
+	for s, team := range l.teams {
+		switch {
+		case l.random.IntN(20) == 0:
+			l.leave(s)
+			l.join(team)
+		case l.touched[s]:
+			l.see(s)
+		}
+	}
+	for s, team := range l.teams {
+		if want := l.truth(team); !l.touched[s] && !slices.Equal(sorted(l.shown[s]), sorted(want)) {
+			l.Fatalf("%s has %q, and no one was told", team, want)
+		}
+	}
+}
 
-func truth(store *shelf, team string, x *exposure.Collection) []string {
-	return store.first(func(r backplane.Record) bool {
+func (l *loan) join(team string) {
+	s := l.family.join(&collection{id: "of:" + team})
+	l.teams[s] = team
+	l.see(s)
+}
+
+func (l *loan) leave(s *selection) {
+	for c := range s.collections {
+		l.family.leave(c, s)
+	}
+	delete(l.teams, s)
+}
+
+// see resolves a selection and compares it with what it must have.
+func (l *loan) see(s *selection) {
+	delete(l.touched, s)
+	for again := true; again; again = s.stale { // others may have emptied it meanwhile
+		if _, err := l.family.first(context.Background(), l.store, s); err != nil {
+			l.Fatal(err)
+		}
+		l.tell()
+	}
+	l.shown[s], _ = l.family.answer(s)
+	if want := l.truth(l.teams[s]); !slices.Equal(l.shown[s], want) {
+		l.Fatalf("%s has %q, want %q", l.teams[s], l.shown[s], want)
+	}
+}
+
+// truth is what a team's collection must have.
+func (l *loan) truth(team string) []string {
+	return l.store.first(func(r backplane.Record) bool {
 		i := parseItem(r.Value)
 		return i.open && (i.team == team || i.team == "all")
 	}, func(a, b backplane.Record) int {
 		order := parseItem(a.Value).rank - parseItem(b.Value).rank
-		if x.Sort.Descending {
+		if l.x.Sort.Descending {
 			order = -order
 		}
-		if order == 0 {
-			order = strings.Compare(a.ID, b.ID)
-		}
-		return order
-	}, x.Limit)
+		return cmp.Or(order, strings.Compare(a.ID, b.ID))
+	}, l.x.Limit)
 }
+
+func sorted(ids []string) []string { return slices.Sorted(slices.Values(ids)) }
 
 // TestTablesHoldTheFirst compares a table with all that was put into it.
 func TestTablesHoldTheFirst(t *testing.T) {

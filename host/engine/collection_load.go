@@ -38,8 +38,12 @@ func (f *family) answer(s *selection) (ids []string, ok bool) {
 	return s.table.first(), !s.stale
 }
 
-// loadPage is how many records are read at a time.
-const loadPage = 1000
+// loadPage is how many records are read at a time, loadBytes how many bytes of
+// them.
+const (
+	loadPage  = 1000
+	loadBytes = 4 << 20
+)
 
 // load fills the tables that are stale; the turn is taken. Changes go on being
 // put into them meanwhile, and a record that has changed since is passed over
@@ -47,7 +51,7 @@ const loadPage = 1000
 func (f *family) load(ctx context.Context, records backplane.Records) (err error) {
 	loading := f.beginLoad()
 	defer func() { f.endLoad(loading, err == nil) }()
-	q := backplane.RecordQuery{Match: f.matches, Values: true, Limit: loadPage}
+	q := backplane.RecordQuery{Match: f.matches, Values: true, Limit: loadPage, Bytes: loadBytes}
 	for more := true; more; more = q.Cursor != "" {
 		var page []backplane.Record
 		if page, q.Cursor, err = records.List(ctx, q); err != nil {

@@ -220,9 +220,7 @@ func (x *collections) readFor(ctx context.Context, u *update, b *batch) {
 // show pushes what an update says, unless the subscription has ended.
 func (x *collections) show(ctx context.Context, u *update, b *batch) {
 	lost, ok := x.push(u, b)
-	for _, t := range lost {
-		x.lose(ctx, t)
-	}
+	x.lose(ctx, lost)
 	if !ok {
 		x.drop(ctx, u.subscriber, u.taken)
 		return

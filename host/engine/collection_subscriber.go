@@ -25,8 +25,9 @@ type subscriber struct {
 	begun atomic.Bool
 
 	mu      sync.Mutex
-	shown   *answer // what the client has; each of its records is covered
-	counted int     // how many of them holder.covered counts
+	shown   *answer   // what the client has; each of its records is covered
+	waiting []showing // until it has begun: what is held for the reply
+	counted int       // how many of them holder.covered counts
 	version int64
 	ended   bool
 }
@@ -44,14 +45,24 @@ func (sub *subscriber) stop() {
 	sub.count(-sub.counted)
 }
 
-// end is stop. It returns, once, the records that are still covered, for the
-// caller to uncover.
-func (sub *subscriber) end() (covered []string) {
+// end is stop. It returns, once, the records that are still covered and what is
+// still held, for the caller to end.
+func (sub *subscriber) end() (covered []string, held []showing) {
 	sub.stop()
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	covered, sub.shown = sub.shown.ids, noAnswer
-	return covered
+	covered, held = sub.shown.ids, sub.waiting
+	sub.shown, sub.waiting = noAnswer, nil
+	return covered, held
+}
+
+// flow takes note that diffs may follow, and returns, once, what is held.
+func (sub *subscriber) flow() (held []showing) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	held, sub.waiting = sub.waiting, nil
+	sub.begun.Store(true)
+	return held
 }
 
 // count counts that there are more records, or less; the lock is held.
@@ -103,20 +114,20 @@ func (x *collections) collect(ctx context.Context, sub *subscriber, exposed *exp
 		return nil, err
 	}
 	x.report(sub.collection.id, out)
-	if !sub.begin(all.with(taken)) {
+	if !sub.begin(all.with(taken), taken) {
 		x.drop(ctx, sub, taken)
 	}
 	return taken, nil
 }
 
 // begin takes note of what the reply says, unless the subscription has ended.
-func (sub *subscriber) begin(shown *answer) bool {
+func (sub *subscriber) begin(shown *answer, held []showing) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.ended {
 		return false
 	}
-	sub.shown, sub.counted = shown, len(shown.ids) // which take has counted
+	sub.shown, sub.waiting, sub.counted = shown, held, len(held) // take has counted them
 	return true
 }
 
@@ -164,7 +175,7 @@ func (x *collections) cover(ctx context.Context, s *hub.Session, id string) (*hu
 	}
 	hold := x.engine.hub.Cover(s, t, policy)
 	if hold == nil {
-		x.lose(ctx, t)
+		x.lose(ctx, []hub.Topic{t})
 		return nil, noConnection()
 	}
 	return hold, nil
@@ -216,9 +227,7 @@ func (x *collections) drop(ctx context.Context, sub *subscriber, taken []showing
 
 // uncover takes covers back.
 func (x *collections) uncover(ctx context.Context, sub *subscriber, ids []string) {
-	for _, t := range x.uncoverNow(sub, ids) {
-		x.lose(ctx, t)
-	}
+	x.lose(ctx, x.uncoverNow(sub, ids))
 }
 
 // uncoverNow takes covers back and returns the topics that are to be lost, which
@@ -233,10 +242,15 @@ func (x *collections) uncoverNow(sub *subscriber, ids []string) (lost []hub.Topi
 	return lost
 }
 
-// lose takes note of the end of a cover, also where there is no time left for
-// what it was a part of.
-func (x *collections) lose(ctx context.Context, t hub.Topic) {
+// lose takes note of the end of covers, also where there is no time left for
+// what they were a part of.
+func (x *collections) lose(ctx context.Context, topics []hub.Topic) {
+	if len(topics) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	x.engine.lostInterest(ctx, t)
+	for _, t := range topics {
+		x.engine.lostInterest(ctx, t)
+	}
 }

@@ -63,10 +63,7 @@ func (x *collections) release(sub *subscriber, hold *hub.Hold, taken []showing) 
 	}
 	flow := func() {
 		hold.Release()
-		for i := range taken {
-			taken[i].hold.Release()
-		}
-		x.begun(sub)
+		x.flow(sub)
 	}
 	if sub.session.Subprotocol() == protocol.SubprotocolV1 {
 		flow()
@@ -75,9 +72,12 @@ func (x *collections) release(sub *subscriber, hold *hub.Hold, taken []showing) 
 	time.AfterFunc(courtesyDelay, flow) // as in the function of this name
 }
 
-// begun lets diffs come, and has the one made that has waited for it.
-func (x *collections) begun(sub *subscriber) {
-	sub.begun.Store(true)
+// flow lets versions and diffs come, and has the diff made that has waited for
+// it.
+func (x *collections) flow(sub *subscriber) {
+	for _, r := range sub.flow() {
+		r.hold.Release()
+	}
 	if sub.seen.Load() < sub.collection.changes.Load() {
 		x.runs.put(sub.collection)
 	}
@@ -117,5 +117,21 @@ func (x *collections) left(ctx context.Context, s *hub.Session) {
 // letGo ends a subscription, once.
 func (x *collections) letGo(ctx context.Context, sub *subscriber) {
 	x.forget(sub)
-	x.uncover(ctx, sub, sub.end())
+	covered, held := sub.end()
+	x.uncover(ctx, sub, covered)
+	for _, r := range held {
+		r.hold.Release() // the record may have other readers
+	}
+}
+
+// Collections returns to how many collections this node's sessions subscribe;
+// those of different sessions count each for itself.
+func (e *Engine) Collections() (n int) {
+	x := &e.collections
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, h := range x.holders {
+		n += len(h.collections)
+	}
+	return n
 }

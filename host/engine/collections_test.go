@@ -29,6 +29,9 @@ func TestDeclaredCollections(t *testing.T) {
 		if got := idsOf(begun); begun.Version != 1 || !slices.Equal(got, []string{"r:2", "r:1"}) || begun.Records[1].Number != 1 {
 			t.Fatalf("it begins with %q at %d", got, begun.Version)
 		}
+		if n := l.Collections(); n != 1 {
+			t.Errorf("there are %d collections", n)
+		}
 		l.set(t, "r:3", `{"open":true,"team":"red","rank":2}`) // before r:1
 		settle()
 		l.set(t, "r:3", `{"open":true,"team":"red","rank":2,"x":1}`)

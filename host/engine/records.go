@@ -156,6 +156,10 @@ func (e *Engine) checkWrite(w *Write) error {
 	return nil
 }
 
+// listedOverhead is what a record of a list has beside its value, in bytes, at
+// most: its id, escaped, among them.
+const listedOverhead = len(`{"recordId":"","version":,"epoch":"","value":},`) + 6*protocol.MaxName + 40
+
 // recordLevels is how deep a record's value stands at most in what is made of it:
 // in an operation of a patch, in the list of them, in a list of patches, in a
 // reply's payload.
@@ -165,7 +169,8 @@ const recordLevels = 8
 // fails with EPAYLOAD. With values, a page holds no more of them than a reply
 // may carry.
 func (e *Engine) Records(ctx context.Context, pattern string, values bool, p Paging) (page []backplane.Record, next string, err error) {
-	q := backplane.RecordQuery{Values: values, Cursor: p.Cursor, Limit: p.size()}
+	q := backplane.RecordQuery{Values: values, Cursor: p.Cursor, Limit: p.size(), Bytes: e.limits.ReplySize - p.size()*listedOverhead}
+	q.Bytes = max(q.Bytes, 1)
 	if pattern != "" {
 		parsed, err := exposure.Parse(pattern)
 		if err != nil {

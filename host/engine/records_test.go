@@ -381,6 +381,16 @@ func TestRecordsAreListed(t *testing.T) {
 	if slices.Sort(want); !slices.Equal(got, want) {
 		t.Errorf("got %d records, want %d", len(got), len(want))
 	}
+	small, _ := newEngine(engine.Limits{ReplySize: 10_000})
+	for i := range 5 {
+		small.write(t, strconv.Itoa(i), `"`+strings.Repeat("x", 3000)+`"`)
+	}
+	if page, next, err := small.Records(ctx, "", true, engine.Paging{Limit: 2}); err != nil || len(page) == 0 || next == "" {
+		t.Errorf("a page of large values has %d, %q, %v", len(page), next, err)
+	}
+	if page, _, err := small.Records(ctx, "", true, engine.Paging{Limit: 1000}); err != nil || len(page) != 1 {
+		t.Errorf("a page of what is larger than a reply has %d, %v", len(page), err)
+	}
 	_, _, err := e.Records(ctx, "/(/", false, engine.Paging{})
 	wantError(t, err, abi.CodePayload)
 }

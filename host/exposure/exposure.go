@@ -106,9 +106,11 @@ const (
 	MaxCollection     = 1000
 )
 
-// Condition is passed by a value that has one of Values at Path. A value that is
-// a string may refer to what the pattern's expression has captured: $1, ${team};
-// $$ is a dollar sign.
+// Condition is passed by a value that has one of Values at Path. What is missing
+// is null there; an object, an array and a string of more than 1 KiB are equal to
+// none of them, and numbers are equal whatever their spelling. A value that is a
+// string may refer to what the pattern's expression has captured: $1, ${team}; $$
+// is a dollar sign.
 type Condition struct {
 	// Path are names of members, from the outside in.
 	Path []string
@@ -117,8 +119,8 @@ type Condition struct {
 }
 
 // Sort orders values by what they have at Path: null and missing first, then
-// false, true, numbers, strings (by bytes), all else; equal ones by id. No Path
-// sorts by id.
+// false, true, numbers, strings (by their first 1024 bytes), all else; equal ones
+// by id. No Path sorts by id.
 type Sort struct {
 	Path       []string
 	Descending bool

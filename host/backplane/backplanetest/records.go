@@ -39,6 +39,7 @@ func runRecords(t *testing.T, b Backend) {
 		"records are listed once":                       listedRecords,
 		"records are listed as is asked for":            listsAsAsked,
 		"the few that match are found among many":       listsFew,
+		"a page of values is bounded in bytes":          listsByBytes,
 		"hammer: no version is lost or doubled":         hammerVersions,
 		"hammer: transactions that overlap":             hammerTransfers,
 		"hammer: subscribe and read are joined":         hammerRecordRecovery,

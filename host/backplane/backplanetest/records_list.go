@@ -94,3 +94,27 @@ func listsFew(s *suite) {
 		s.Errorf("%d pages for %d records", pages, many)
 	}
 }
+
+// The values of a page are bounded in bytes, and one is there in any case.
+func listsByBytes(s *suite) {
+	a := s.node("a")
+	sizes := map[string]int{"a": 100, "b": 100, "c": 1000, "d": 1, "e": 250, "f": 100}
+	for id, size := range sizes {
+		a.write(id, strings.Repeat("x", size))
+	}
+	listed := s.readAll(func(cursor string, limit int) (ids []string, next string, err error) {
+		page, next, err := a.Records().List(context.Background(), backplane.RecordQuery{Values: true, Cursor: cursor, Limit: limit, Bytes: 300})
+		bytes := 0
+		for _, r := range page {
+			bytes += len(r.Value)
+			ids = append(ids, r.ID)
+			is(s.T, r.ID, len(r.Value), sizes[r.ID])
+		}
+		if bytes > 300 && len(page) > 1 {
+			s.Errorf("a page has %d records of %d bytes", len(page), bytes)
+		}
+		return ids, next, err
+	}, 10)
+	slices.Sort(listed)
+	want(s.T, "listed", listed, []string{"a", "b", "c", "d", "e", "f"})
+}

@@ -43,7 +43,7 @@ func parseCursor(cursor string) (place, error) {
 // list reads a page of a table: shard after shard, each in the order of keys.
 // read makes an item of an entry, or leaves it out.
 func list[V, T any](ctx context.Context, t *table[V], cursor string, limit int, read func(string, V) (T, bool)) (page []T, next string, err error) {
-	return scan(ctx, t, cursor, limit, math.MaxInt, read)
+	return scan(ctx, t, cursor, limit, math.MaxInt, read, func(T) bool { return false })
 }
 
 // maxBatch is how many entries are taken out of a shard at a time, beyond those
@@ -52,8 +52,9 @@ const maxBatch = 1 << 10
 
 // scan is a list that looks at no more than a budget of entries. The page ends
 // there, however short it is; the next one goes on. As each batch is searched
-// for in its whole shard, they grow where little is found in them.
-func scan[V, T any](ctx context.Context, t *table[V], cursor string, limit, budget int, read func(string, V) (T, bool)) (page []T, next string, err error) {
+// for in its whole shard, they grow where little is found in them. full is asked
+// about each item, in order, and ends the page before one, save before the first.
+func scan[V, T any](ctx context.Context, t *table[V], cursor string, limit, budget int, read func(string, V) (T, bool), full func(T) bool) (page []T, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
@@ -69,7 +70,7 @@ func scan[V, T any](ctx context.Context, t *table[V], cursor string, limit, budg
 		found := t.beyond(at, most)
 		for _, e := range found {
 			item, ok := read(e.key, e.value)
-			if ok && len(page) == limit {
+			if ok && (len(page) == limit || full(item) && len(page) > 0) {
 				return page, last.cursor(), nil
 			}
 			at = place{shard: at.shard, key: e.key}

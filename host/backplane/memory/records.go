@@ -50,6 +50,11 @@ const listBudget = 4096
 func (r records) List(ctx context.Context, q backplane.RecordQuery) ([]backplane.Record, string, error) {
 	s := r.node.store
 	var at int64
+	size := 0
+	full := func(next backplane.Record) bool {
+		size += len(next.Value)
+		return q.Bytes > 0 && size > q.Bytes
+	}
 	page, next, err := scan(ctx, &s.records, q.Cursor, q.Limit, listBudget, func(id string, found *record) (backplane.Record, bool) {
 		if q.Match != nil && !q.Match(id) {
 			return backplane.Record{}, false
@@ -61,7 +66,7 @@ func (r records) List(ctx context.Context, q backplane.RecordQuery) ([]backplane
 			seen.Value = nil
 		}
 		return seen, there
-	})
+	}, full)
 	if err == nil {
 		err = s.kept(ctx, at)
 	}
