@@ -197,7 +197,7 @@ func (b *realtime) subscribeCollection(ctx context.Context, c *Call) error {
 		c.Reply(refusedCollection)
 		return nil
 	}
-	c.ReplyWith(appendCollected(nil, begun))
+	c.ReplyWith(c.appendCollected(nil, begun))
 	c.AfterReply(begun.Release)
 	return nil
 }
@@ -206,7 +206,7 @@ func (b *realtime) subscribeCollection(ctx context.Context, c *Call) error {
 // not have.
 var refusedCollection = []byte(`{"success":false,"ids":[],"records":[],"version":0}`)
 
-func appendCollected(b []byte, s engine.Collected) []byte {
+func (c *Call) appendCollected(b []byte, s engine.Collected) []byte {
 	b = append(b, `{"success":true,"ids":[`...)
 	for i, r := range s.Records {
 		if i > 0 {
@@ -220,7 +220,12 @@ func appendCollected(b []byte, s engine.Collected) []byte {
 			b = append(b, ',')
 		}
 		b = protocol.AppendString(append(b, `{"id":`...), r.ID)
-		b = append(append(b, `,"record":`...), r.Value...)
+		b = append(b, `,"record":`...)
+		if c.Session.Subprotocol() == protocol.SubprotocolV1 {
+			b = append(b, r.Value...)
+		} else {
+			b = engine.AppendWithID(b, &r)
+		}
 		b = append(strconv.AppendInt(append(b, `,"version":`...), r.Number, 10), '}')
 	}
 	b = strconv.AppendInt(append(b, `],"version":`...), s.Version, 10)

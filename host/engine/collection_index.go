@@ -41,8 +41,9 @@ type collections struct {
 type collection struct {
 	id string
 	// changes counts how often its records may have become others.
-	changes atomic.Uint64
-	state   runState // guarded by runs
+	changes  atomic.Uint64
+	retrying atomic.Bool // see retry
+	state    runState    // guarded by runs
 
 	// The lock of collections guards what follows.
 	family      *family

@@ -231,6 +231,39 @@ func TestAResolverThatFailsKeepsTheCollection(t *testing.T) {
 	})
 }
 
+// TestAStoreThatFailsIsAskedAgain has the store fail while collections are
+// resolved: no further change is needed.
+func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"of:red", "list:a"} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLibrary(engine.Limits{}, declared(2), resolved(true))
+			for i := range 60 {
+				l.set(t, fmt.Sprintf("r:%02d", i), `{"open":true,"team":"red"}`)
+			}
+			l.answers("r:00", "r:01")
+			v, _ := l.collect(t, l.connect(t, modern), id)
+			l.answers("r:30", "r:31")
+			l.broken.Store(true)
+			for i := range 30 { // more than are known in advance
+				l.away(t, fmt.Sprintf("r:%02d", i))
+			}
+			for range 3 {
+				settle()
+			}
+			v.take(t, v.client.wire.Texts())
+			l.broken.Store(false)
+			settle()
+			settle()
+			if v.take(t, v.client.wire.Texts()); !slices.Equal(v.all(id), []string{"r:30", "r:31"}) {
+				t.Errorf("the client has %q", v.all(id))
+			}
+			v.client.end()
+			l.nothingLeft(t)
+		})
+	}
+}
+
 // TestChangesWhileItIsResolved makes a change while a resolver is asked, which
 // does not know of it, and takes its time.
 func TestChangesWhileItIsResolved(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -106,6 +107,22 @@ func (x *collections) resolveAgain(ctx context.Context, c *collection) {
 	}
 }
 
+// storeRetry is after what time it is tried again where the store has failed.
+const storeRetry = time.Second
+
+// retry has a collection resolved again in a while: unlike a resolver's no, what
+// the store could not do does not wait for the next change.
+func (x *collections) retry(c *collection) {
+	if !c.retrying.CompareAndSwap(false, true) {
+		return
+	}
+	time.AfterFunc(storeRetry, func() {
+		c.retrying.Store(false)
+		c.changes.Add(1)
+		x.runs.put(c)
+	})
+}
+
 // stale returns the subscribers whose latest answer may no longer be right.
 func (x *collections) stale(c *collection, exposed *exposure.Collection) (all []*subscriber) {
 	x.mu.Lock()
@@ -135,12 +152,15 @@ func (x *collections) resolveFor(ctx context.Context, c *collection, exposed *ex
 		return
 	}
 	to, out, err := x.answer(ctx, c, subs[0].session, exposed)
-	if err == nil && exposed.Resolver != "" {
-		to, err = known.only(ctx, x, to, &out)
-	}
 	if err != nil {
-		x.failed(ctx, c.id, err)
+		x.failed(ctx, c, err, exposed.Resolver == "")
 		return
+	}
+	if exposed.Resolver != "" {
+		if to, err = known.only(ctx, x, to, &out); err != nil {
+			x.failed(ctx, c, err, true)
+			return
+		}
 	}
 	differences := make(map[*answer]*difference)
 	for part := range slices.Chunk(subs, batchSize) {
@@ -150,9 +170,17 @@ func (x *collections) resolveFor(ctx context.Context, c *collection, exposed *ex
 	x.report(c.id, out)
 }
 
-func (x *collections) failed(ctx context.Context, id string, err error) {
-	if ctx.Err() == nil && x.seldom.say("failed "+id) {
-		x.engine.log.Warn("collection not resolved again; it stays as it is", "collection", id, "error", err)
+// failed takes note that a collection could not be resolved, or not be told, and
+// whether that was the store's fault.
+func (x *collections) failed(ctx context.Context, c *collection, err error, store bool) {
+	if ctx.Err() != nil {
+		return
+	}
+	if store {
+		x.retry(c)
+	}
+	if x.seldom.say("failed " + c.id) {
+		x.engine.log.Warn("collection not resolved again; it stays as it is", "collection", c.id, "error", err)
 	}
 }
 
@@ -173,8 +201,8 @@ func (x *collections) tell(ctx context.Context, subs []*subscriber, to *answer, 
 		}
 		sub.makeRoom(len(u.difference.removed))
 		var err error
-		if u.taken, err = x.take(ctx, sub, u.difference.added, out); err != nil {
-			x.failed(ctx, sub.collection.id, err)
+		if u.taken, err = x.take(ctx, sub, u.difference.added, out); err != nil && sub.live() {
+			x.failed(ctx, sub.collection, err, true)
 		}
 		updates = append(updates, u)
 	}
@@ -208,7 +236,7 @@ func (x *collections) readFor(ctx context.Context, u *update, b *batch) {
 		if !ok {
 			var err error
 			if found, err = x.engine.node.Records().Get(ctx, r.ID); err != nil {
-				x.failed(ctx, u.collection.id, storeError(abi.OpRecordsGet, err))
+				x.failed(ctx, u.collection, storeError(abi.OpRecordsGet, err), true)
 				found = backplane.Record{ID: r.ID}
 			}
 			b.records[r.ID] = found

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/exposure"
@@ -80,7 +82,50 @@ func (r *resolver) take() (calls, asked []string) {
 type library struct {
 	fixture
 	*resolver
-	log *strings.Builder
+	log    *strings.Builder
+	broken *atomic.Bool // the store does not let records be read
+}
+
+// breaking is a node whose records cannot be read at times.
+type breaking struct {
+	backplane.Node
+	broken *atomic.Bool
+}
+
+// Records implements backplane.Node.
+func (b breaking) Records() backplane.Records { return brokenRecords{b.Node.Records(), b.broken} }
+
+type brokenRecords struct {
+	backplane.Records
+	broken *atomic.Bool
+}
+
+// Get implements backplane.Records.
+func (r brokenRecords) Get(ctx context.Context, id string) (backplane.Record, error) {
+	if r.broken.Load() {
+		return backplane.Record{}, backplane.ErrUnavailable
+	}
+	return r.Records.Get(ctx, id)
+}
+
+// List implements backplane.Records.
+func (r brokenRecords) List(ctx context.Context, q backplane.RecordQuery) ([]backplane.Record, string, error) {
+	if r.broken.Load() {
+		return nil, "", backplane.ErrUnavailable
+	}
+	return r.Records.List(ctx, q)
+}
+
+// away deletes a record, whether or not it can be read.
+func (l library) away(t *testing.T, id string) {
+	t.Helper()
+	r, err := l.node.Records().Get(ctx, id)
+	if err == nil {
+		_, _, err = l.node.Records().Commit(ctx, []backplane.RecordWrite{{ID: id, Expect: r.Version, Tombstone: time.Hour}}, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newLibrary(limits engine.Limits, exposed ...exposure.Collection) library {
@@ -93,10 +138,10 @@ func newLibraryOf(limits engine.Limits, x *rules, of engine.Rules) library {
 	f := fixture{
 		hub: hub.New(hub.Limits{Outbox: 1 << 20}), store: memory.New(memory.Options{}), rules: x, seen: new(observer),
 	}
-	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder)}
+	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder), broken: new(atomic.Bool)}
 	l.node = l.store.Node("n1")
 	l.Engine = engine.New(engine.Options{
-		Hub: l.hub, Node: l.node, Rules: of, Observer: l.seen, Resolver: l.resolver,
+		Hub: l.hub, Node: breaking{l.node, l.broken}, Rules: of, Observer: l.seen, Resolver: l.resolver,
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Limits: limits,
 	})
 	return l
