@@ -110,6 +110,11 @@ var builtins = []struct{ name, field, more string }{
 	{"publish-presence-state", "roomName", `,"state":1`},
 	{"clear-presence-state", "roomName", ""},
 	{"get-connection-metadata", "connectionId", ""},
+	{"subscribe-record", "recordId", ""},
+	{"unsubscribe-record", "recordId", ""},
+	{"publish-record-update", "recordId", `,"newValue":1`},
+	{"subscribe-collection", "collectionId", ""},
+	{"unsubscribe-collection", "collectionId", ""},
 }
 
 // What is no name is refused by every command, and nothing is left of it.

@@ -25,6 +25,10 @@ publish = true
 pattern = "/^hall:.*$/"
 ttl = "1s"
 `})
+	for i := range 10 {
+		h.set(t, fmt.Sprint("record:", i), fmt.Sprint(i))
+	}
+	h.set(t, "list:1", `["record:1","record:2"]`)
 	resting := usageOf(t, h.pid())
 	for round := range 3 {
 		clients := h.dialMany(t, 30, dialing{query: "token=right", mute: round == 1})
@@ -73,6 +77,9 @@ func TestHastyClientsLeaveNothing(t *testing.T) {
 			fmt.Sprintf(`{"command":"mesh/join-room","payload":{"roomName":"room %d"}}`, i),
 			fmt.Sprintf(`{"command":"mesh/subscribe-channel","payload":{"channel":"free:%d"}}`, i),
 			fmt.Sprintf(`{"command":"mesh/subscribe-presence","payload":{"roomName":"hall:%d"}}`, i),
+			fmt.Sprintf(`{"command":"mesh/subscribe-record","payload":{"recordId":"record:%d"}}`, i),
+			fmt.Sprintf(`{"command":"mesh/subscribe-collection","payload":{"collectionId":"list:%d"}}`, i),
+			`{"command":"mesh/subscribe-collection","payload":{"collectionId":"records"}}`,
 			`{"command":"mesh/leave-room","payload":{"roomName":"hall:all"}}`,
 		} {
 			frames = append(frames, text(frame)...)
@@ -121,6 +128,10 @@ func settle(t *testing.T, c *client, i int) {
 		"rt/join-room":                    fmt.Sprintf(`{"roomName":"own:%d"}`, i),
 		"mesh/subscribe-presence":         `{"roomName":"hall:all"}`,
 		"rt/subscribe-presence":           fmt.Sprintf(`{"roomName":"hall:%d"}`, i),
+		"mesh/subscribe-record":           `{"recordId":"record:all","mode":"patch"}`,
+		"rt/subscribe-record":             fmt.Sprintf(`{"recordId":"shared:%d"}`, i),
+		"mesh/subscribe-collection":       `{"collectionId":"records"}`,
+		"rt/subscribe-collection":         `{"collectionId":"mine"}`,
 	} {
 		if _, err := c.ask(command, payload); err != nil {
 			t.Error(err)
@@ -152,7 +163,7 @@ func (h *host) isEmpty(t *testing.T) {
 			t.Errorf("%s %s has %s left", empty.operation, empty.request, got)
 		}
 	}
-	for _, metric := range []string{"sessions", "rooms", "room_members", "present", "topics", "room_metadata_bytes", "hooks_waiting"} {
+	for _, metric := range []string{"sessions", "rooms", "room_members", "present", "topics", "collections", "room_metadata_bytes", "hooks_waiting"} {
 		got := 0.0
 		if !polled(patience, func() bool { got = h.metric(t, "mesh_host_"+metric); return got == 0 }) {
 			t.Errorf("%s is %v", metric, got)

@@ -83,7 +83,7 @@ func TestTooManyRooms(t *testing.T) {
 
 func TestLargeValues(t *testing.T) {
 	t.Parallel()
-	h := start(t, setup{config: openConfig + "[limits]\nmessage_size = \"2MiB\"\nreply_size = \"1MiB\"\n[metadata]\nclient_writable = [\"*\"]\n"})
+	h := start(t, setup{config: openConfig + "[limits]\nmessage_size = \"2MiB\"\nreply_size = \"1MiB\"\nrecord_size = \"512KiB\"\n[metadata]\nclient_writable = [\"*\"]\n"})
 	c := h.dial(t, v1)
 	text := func(size int) string { return `"` + strings.Repeat("x", size-2) + `"` } // with its quotes
 	c.call(t, "mesh/join-room", `{"roomName":"r"}`)
@@ -125,7 +125,7 @@ func TestLargeValues(t *testing.T) {
 // A history never outgrows a reply: the newest messages that fit are in it.
 func TestLargeHistory(t *testing.T) {
 	t.Parallel()
-	h := start(t, setup{config: "[limits]\nreply_size = \"64KiB\"\n[[channels]]\npattern = \"c\"\nhistory = 100\n"})
+	h := start(t, setup{config: "[limits]\nreply_size = \"64KiB\"\nrecord_size = \"32KiB\"\n[[channels]]\npattern = \"c\"\nhistory = 100\n"})
 	for i := range 20 {
 		h.publish(t, "c", fmt.Sprint(i, " ", strings.Repeat("x", 10_000)))
 	}

@@ -29,6 +29,21 @@ pattern = "/^kept:.+$/"
 history = 1000
 [[presence]]
 pattern = "/^tracked:.+$/"
+[[records]]
+pattern = "/^open:.+$/"
+writable = true
+[[records]]
+pattern = "/^read:.+$/"
+[[records]]
+pattern = "/^short:.+$/"
+writable = true
+ttl = "1s"
+[[collections]]
+pattern = "/^board:(.+)$/"
+records = "/^(open|read):.+$/"
+filter = {board = "$1"}
+sort = "rank"
+limit = 3
 `
 
 // TestRealtimeClient runs the tests of the published client of @prsm/realtime,

@@ -210,7 +210,7 @@ func TestRecovery(t *testing.T) {
 		old, pages   bool
 	}{
 		{name: "in one reply"},
-		{name: "in pages", limits: "reply_size = \"2KiB\"\n", pages: true},
+		{name: "in pages", limits: "reply_size = \"2KiB\"\nrecord_size = \"1KiB\"\n", pages: true},
 		{name: "old client", old: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestRecoveryFromTrimmedHistory(t *testing.T) {
 // pages.
 func TestRecoveryTooLargeForOldClients(t *testing.T) {
 	t.Parallel()
-	h := start(t, setup{config: "[[channels]]\npattern = \"news\"\npublish = true\nhistory = 1000\n[limits]\nreply_size = \"4KiB\"\n"})
+	h := start(t, setup{config: "[[channels]]\npattern = \"news\"\npublish = true\nhistory = 1000\n[limits]\nreply_size = \"4KiB\"\nrecord_size = \"1KiB\"\n"})
 	publisher := h.dial(t, v1)
 	old := &follower{host: h, channel: "news", old: true, kept: -1} // never to be recovered
 	page := &follower{host: h, channel: "news", kept: 1000}

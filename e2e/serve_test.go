@@ -105,6 +105,17 @@ func TestBadConfigurationIsRefusedAtStart(t *testing.T) {
 			[]string{"lissen", "limits.bad_frames", "log.format", "MESH_SHUTDOWN_GRACE"},
 		},
 		"not TOML": {setup{config: "listen = :8080\n"}, []string{"config.toml"}},
+		"records": {
+			setup{config: "[limits]\nrecord_size = \"1MiB\"\nreply_size = \"1MiB\"\nrecord_patches = -1\ntransaction = 0\n" +
+				"[[records]]\npattern = \"/(/\"\n[[records]]\npattern = \"a\"\nwrite_guard = \"p.g\"\n[[records]]\npattern = \"a\"\nttl = \"1ms\"\n" +
+				"[[records]]\nwritable = true\n[[records]]\npattern = \"b\"\nslow_consumer = \"wait\"\nhistory = 1\n"},
+			[]string{"limits.reply_size", "limits.record_patches", "limits.transaction", "records[0].pattern", "records[1].write_guard", "records[2].pattern", "records[2].ttl", "records[3].pattern", "records[4].slow_consumer", "history"},
+		},
+		"collections": {
+			setup{config: "[[collections]]\npattern = \"a\"\n[[collections]]\npattern = \"b\"\nrecords = [\"/[/\"]\n[[collections]]\npattern = \"c\"\nrecords = \"r\"\nlimit = 1001\nguard = \"nobody\"\n" +
+				"[[collections]]\npattern = \"/^d:(.+)$/\"\nrecords = \"r\"\nfilter = {a = \"$2\"}\n[[collections]]\npattern = \"a\"\nrecords = \"r\"\n"},
+			[]string{"collections[0].records", "collections[1].records", "collections[2].limit", "collections[2].guard", "collections[3].filter", "collections[4].pattern"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -160,20 +160,16 @@ func (b *backlog) loseAll(other *backlog) {
 // gapName is the name of the push that tells of a gap.
 const gapName = "gap"
 
-// numberNames is what clients know an offset as. What they do not know is
-// counted by the server for itself.
-var numberNames = [kinds]string{ChannelTopic: "offset", RecordTopic: "version"}
-
 // gapPush returns the push that tells a client that pushes of a topic were
 // dropped, up to and with a position.
 func gapPush(t Topic, lost Position) *protocol.Push {
 	payload := append(make([]byte, 0, 128), `{"kind":`...)
 	payload = protocol.AppendString(payload, t.Kind.String())
 	payload = protocol.AppendString(append(payload, `,"name":`...), t.Name)
-	if number := numberNames[t.Kind]; number != "" && lost.numbered() {
+	// Of others the server counts for itself.
+	if (t.Kind == ChannelTopic || t.Kind == RecordTopic) && lost.numbered() {
 		payload = protocol.AppendString(append(payload, `,"epoch":`...), lost.Epoch)
-		payload = append(append(append(payload, `,"`...), number...), `":`...)
-		payload = strconv.AppendInt(payload, lost.Offset, 10)
+		payload = strconv.AppendInt(append(payload, `,"offset":`...), lost.Offset, 10)
 	}
 	return protocol.NewBuiltinPush(gapName, append(payload, '}'))
 }

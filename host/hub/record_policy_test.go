@@ -170,7 +170,7 @@ func TestGapOfARecord(t *testing.T) {
 		s.wire.Block(false)
 		synctest.Wait()
 		got := s.wire.Texts()
-		want := `{"command":"mesh/gap","payload":{"kind":"record","name":"board","epoch":"e","version":1020}}`
+		want := `{"command":"mesh/gap","payload":{"kind":"record","name":"board","epoch":"e","offset":1020}}`
 		if len(got) != 5 || got[4] != want {
 			s.Errorf("got %q", got[len(got)-1])
 		}
