@@ -68,26 +68,45 @@ func (x *events) shard(about string) *eventShard {
 
 // crowded reports whether a change of something would have to wait.
 func (x *events) crowded(about string) bool {
-	if x.waiting.Load() == 0 {
-		return false
-	}
+	return x.waiting.Load() > 0 && (x.full() || x.queued(about) >= maxQueued)
+}
+
+// full reports whether too many events wait, whatever they are about.
+func (x *events) full() bool { return x.waiting.Load() >= x.limit || x.bytes.Load() >= maxQueuedBytes }
+
+// queued is how many events about something wait.
+func (x *events) queued(about string) int {
 	shard := x.shard(about)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	q := shard.queues[about]
-	return q != nil && len(q.events) >= maxQueued || x.waiting.Load() >= x.limit || x.bytes.Load() >= maxQueuedBytes
+	if q := shard.queues[about]; q != nil {
+		return len(q.events)
+	}
+	return 0
+}
+
+// hooked marks the context of a hook's run. What a hook changes does not wait for
+// the others about the same thing: it is what they wait for.
+type hooked struct{}
+
+// crowdedFor is crowded for a change within a context.
+func (x *events) crowdedFor(ctx context.Context, about string) bool {
+	if ctx.Value(hooked{}) != nil {
+		return x.full()
+	}
+	return x.crowded(about)
 }
 
 // admit waits a moment until a change of something may bring an event.
 func (x *events) admit(ctx context.Context, about string) error {
-	if !x.crowded(about) {
+	if !x.crowdedFor(ctx, about) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, admitPatience)
 	defer cancel()
 	ticker := time.NewTicker(admitPause)
 	defer ticker.Stop()
-	for x.crowded(about) {
+	for x.crowdedFor(ctx, about) {
 		select {
 		case <-ctx.Done():
 			return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf(
@@ -123,13 +142,14 @@ func (x *events) add(e event) {
 
 // run observes the events of a queue until there are none.
 func (x *events) run(about string, q *queue) {
+	life := context.WithValue(x.life, hooked{}, true)
 	for {
 		next := x.next(about, q)
 		if next == nil {
 			close(q.done)
 			return
 		}
-		next.tell(x.life, x.observer)
+		next.tell(life, x.observer)
 		x.waiting.Add(-1)
 		x.bytes.Add(-next.size())
 	}

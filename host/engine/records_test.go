@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/backplane/memory"
 	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
@@ -393,4 +396,44 @@ func TestRecordsAreListed(t *testing.T) {
 	}
 	_, _, err := e.Records(ctx, "/(/", false, engine.Paging{})
 	wantError(t, err, abi.CodePayload)
+}
+
+// writingBack is an observer whose hook writes the record that it is told of.
+type writingBack struct {
+	*observer
+	engine *engine.Engine
+	gate   chan struct{}
+	failed chan error
+}
+
+// RecordChanged implements engine.Observer.
+func (o *writingBack) RecordChanged(ctx context.Context, e engine.RecordEvent) {
+	<-o.gate
+	_, err := o.engine.Write(ctx, engine.Write{Record: e.ID, Value: []byte(`"mended"`)})
+	o.failed <- err
+}
+
+// TestHooksMayWriteWhatTheyAreToldOf even when many others wait for them.
+func TestHooksMayWriteWhatTheyAreToldOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &writingBack{observer: new(observer), gate: make(chan struct{}), failed: make(chan error, 1000)}
+		store := memory.New(memory.Options{})
+		o.engine = engine.New(engine.Options{
+			Hub: hub.New(hub.Limits{}), Node: store.Node("n1"), Rules: &rules{exposure.NewIndex(exposure.Set{})}, Observer: o,
+			Log: slog.New(slog.DiscardHandler),
+		})
+		var err error
+		n := 0
+		for ; err == nil; n++ {
+			_, err = o.engine.Write(ctx, engine.Write{Record: "seen:r", Value: []byte(strconv.Itoa(n))})
+		}
+		wantError(t, err, abi.CodeRateLimit)
+		close(o.gate)
+		for range n {
+			if err := <-o.failed; err != nil {
+				t.Errorf("a hook's own write: %v", err)
+			}
+		}
+	})
 }

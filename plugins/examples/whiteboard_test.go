@@ -238,7 +238,7 @@ func TestWhiteboard(t *testing.T) {
 		step{a.says("c1", "whiteboard.create", `{"board":"x"}`), `{"board":"x"}`},
 		step{b.says("c2", "whiteboard.create", `{"board":"x"}`), `ECONFLICT: There is such a board already.`},
 		step{b.asks("drawing", "c2", "board:x", `{"a":`+dot+`}`), ``},
-		step{b.asks("drawing", "c2", "board:x", `{"a":`+dot+`,"b":1}`), `EPAYLOAD: payload must be an object`},
+		step{b.asks("drawing", "c2", "board:x", `{"a":`+dot+`,"b":1}`), `EPAYLOAD: item b: payload must be an object`},
 		step{b.asks("drawing", "c2", "board:x", ""), `EDENIED: A board is closed with whiteboard.close.`},
 		step{b.says("c2", "whiteboard.close", `{"board":"x"}`), `EDENIED: Ann has made this board, and is still here.`},
 	)
@@ -250,7 +250,7 @@ func TestWhiteboard(t *testing.T) {
 		step{b.hears("board:x", a.records["board:x"].value, ""), ``}, // no news
 		step{a.asks("drawing", "c1", "board:x", `{"c":`+dot+`}`), ``},
 		step{a.asks("drawing", "c1", "board:x", `{"c":`+dot+`,"d":`+dot+`}`), `ELIMIT: This board is full. Clear it, or begin another one.`},
-		step{a.says("c2", "whiteboard.erase", `{"board":"x","items":["a"]}`), ``},
+		step{a.asks("drawing", "c1", "board:x", `{"a":null,"b":null,"c":`+dot+`}`), ``},
 		step{a.says("c2", "whiteboard.clear", `{"board":"x"}`), ``},
 	)
 	delete(a.metadata, "c1")
@@ -260,7 +260,7 @@ func TestWhiteboard(t *testing.T) {
 		step{b.hears("board:x", `{}`, abi.RemovedByDelete), ``},
 		step{b.says("c2", "whiteboard.close", `{"board":"x"}`), `ENOTFOUND: There is no such board.`},
 	)
-	a.wrote(`about:x {"by":"Ann","owner":"c1","items":2,"changed":now}`, `board:x {"b":`+dot+`}`, `board:x {}`, `board:x`, `about:x`)
+	a.wrote(`about:x {"by":"Ann","owner":"c1","items":2,"changed":now}`, `board:x {}`, `board:x`, `about:x`)
 }
 
 // Someone else writes between the plugin's reading and its writing.
@@ -271,26 +271,32 @@ func TestWhiteboardMeanwhile(t *testing.T) {
 	a.metadata["c1"] = `{"name":"Ann"}`
 	a.records = map[string]shelved{"board:x": {`{"a":` + dot + `}`, 1}, "about:x": {about, 1}}
 
-	// What is erased is erased from what is there then.
-	a.before = func() { a.records["board:x"] = shelved{`{"a":` + dot + `,"b":` + dot + `}`, 2} }
-	check(t, step{a.says("c1", "whiteboard.erase", `{"board":"x","items":["a"]}`), ``})
-	a.before = func() { a.records["board:x"] = shelved{"", 4} }
-	check(t, step{a.says("c1", "whiteboard.clear", `{"board":"x"}`), `ENOTFOUND: There is no such board.`})
-	a.wrote(`board:x {"b":` + dot + `}`)
+	// What is counted is not lost, and what was erased is swept off unless that would
+	// take what was drawn meanwhile along.
+	erased := `{"a":` + dot + `,"b":null}`
+	a.records["board:x"] = shelved{erased, 2}
+	a.before = func() { a.records["about:x"] = shelved{about, 2} }
+	check(t, step{a.hears("board:x", erased, ""), ``})
+	a.wrote(`about:x {"by":"Ann","owner":"c1","items":2,"changed":now}`, `board:x {"a":`+dot+`}`)
+	a.records["board:x"] = shelved{erased, 4}
+	a.before = func() { a.records["board:x"] = shelved{`{"a":` + dot + `,"b":null,"c":` + dot + `}`, 5} }
+	check(t, step{b.hears("board:x", erased, ""), ``})
+	a.wrote()
+	a.records = map[string]shelved{"board:x": {"", 6}, "about:x": {about, 4}}
 
 	// It has gone by itself, and is opened again before or while the hook runs.
-	a.before = func() { a.records["about:x"] = shelved{about, 2} }
+	a.before = func() { a.records["about:x"] = shelved{about, 5} }
 	check(t, step{a.hears("board:x", `{}`, abi.RemovedByExpiry), ``})
-	a.records["board:x"] = shelved{`{}`, 5}
+	a.records["board:x"] = shelved{`{}`, 7}
 	check(t, step{b.hears("board:x", `{}`, abi.RemovedByExpiry), ``})
 	a.wrote()
-	a.records["board:x"] = shelved{"", 6}
+	a.records["board:x"] = shelved{"", 8}
 	check(t, step{b.hears("board:x", `{}`, abi.RemovedByExpiry), ``})
 	a.wrote(`about:x`)
 
 	// A stroke has brought back what was closed, and is drawn upon meanwhile.
-	a.records["board:x"] = shelved{`{"a":` + dot + `}`, 7}
-	a.before = func() { a.records["board:x"] = shelved{`{}`, 8} }
+	a.records["board:x"] = shelved{`{"a":` + dot + `}`, 9}
+	a.before = func() { a.records["board:x"] = shelved{`{}`, 10} }
 	check(t, step{b.hears("board:x", `{"a":`+dot+`}`, ""), ``})
 	a.wrote()
 	check(t, step{b.hears("board:x", `{}`, ""), ``})
@@ -309,7 +315,7 @@ func TestWhiteboardRegistration(t *testing.T) {
 			`{"pattern":"/^board:.+$/","writable":true,"writeGuard":"drawing","ttl":"2m"},` +
 			`{"pattern":"/^about:.+$/","ttl":"3m","slowConsumer":"conflate"}]`,
 		`"pattern":"boards"`, `"records":["/^about:.+$/"],"shared":true,"limit":7`,
-		`{"event":"recordUpdate","handler":8,"records":["/^board:.+$/"]}`,
+		`{"event":"recordUpdate","handler":7,"records":["/^board:.+$/"]}`,
 	} {
 		if !strings.Contains(g.document, part) {
 			t.Errorf("%s is missing in %s", part, g.document)
