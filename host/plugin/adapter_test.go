@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mesh-host/mesh-host/abi"
@@ -146,16 +147,22 @@ func TestBusyPlugin(t *testing.T) {
 	}
 	f.until("a call was refused", func() bool { return f.status("p.wasm").Counts.Busy > 0 })
 	calls.Wait()
-	var busy bool
+	busy := false
+	var enough atomic.Bool
 	for range 3 {
-		calls.Go(func() { _, _ = f.call("spin", `{}`) })
+		calls.Go(func() {
+			for !enough.Load() {
+				_, _ = f.call("spin", `{}`)
+			}
+		})
 	}
 	f.until("one spins", func() bool { return f.status("p.wasm").Running == 1 })
-	for range 20 {
+	for i := 0; i < 100 && !busy; i++ {
 		if _, err := f.call("echo", `1`); err != nil && err.Code == abi.CodeRateLimit {
-			busy = busy || err.Message == `Plugin "p" is busy` && err.Name == "RateLimitError"
+			busy = err.Message == `Plugin "p" is busy` && err.Name == "RateLimitError"
 		}
 	}
+	enough.Store(true)
 	calls.Wait()
 	if !busy {
 		t.Error("no call was refused as busy")

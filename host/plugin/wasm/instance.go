@@ -37,7 +37,8 @@ type instance struct {
 	// after which the instance is not to be trusted.
 	healthy bool
 
-	done    chan struct{} // closed by expire, once: the instance ends with it
+	done    chan struct{}   // closed by expire, once: the instance ends with it
+	behind  context.Context // that of the call which it serves: for its values only
 	expired atomic.Bool
 
 	// Guarded by the pool's lock.
@@ -72,8 +73,11 @@ func (i *instance) Err() error {
 
 // Value implements context.Context.
 func (i *instance) Value(key any) any {
-	if key == (instanceKey{}) {
+	switch {
+	case key == (instanceKey{}):
 		return i
+	case i.behind != nil:
+		return i.behind.Value(key)
 	}
 	return nil
 }

@@ -62,7 +62,10 @@ func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiv
 			return p.failed(err)
 		}
 	}
-	if err := i.serve(h.number, &request, to); err != nil {
+	i.behind = ctx
+	err = i.serve(h.number, &request, to)
+	i.behind = nil
+	if err != nil {
 		healthy = i.healthy
 		return p.failed(err)
 	}
