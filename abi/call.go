@@ -195,6 +195,9 @@ type Access struct {
 	// ActionHistory, ActionJoin, ActionMetadata, ActionWrite (the request's
 	// payload is the new value as the client sent it) or ActionDelete.
 	Action string
+	// Strategy is how the value of an ActionWrite is applied: "replace",
+	// "merge" or "deepMerge". Absent (empty) for all other actions.
+	Strategy string
 }
 
 // The topics and actions of an Access.
@@ -217,13 +220,14 @@ const (
 
 // Append adds the encoded access to dst.
 func (a *Access) Append(dst []byte) []byte {
-	return AppendString(AppendString(dst, a.Topic), a.Action)
+	dst = AppendString(AppendString(dst, a.Topic), a.Action)
+	return appendOptionalString(dst, a.Strategy)
 }
 
 // Decode reads an encoded access.
 func (a *Access) Decode(message []byte) error {
 	f := Decode(message)
-	*a = Access{Topic: f.String(), Action: f.String()}
+	*a = Access{Topic: f.String(), Action: f.String(), Strategy: f.String()}
 	return f.Err()
 }
 

@@ -199,6 +199,9 @@ func TestConformanceRecords(t *testing.T) {
 		c.denied(t, write, recordWrite("checked:x", `{"ok":1, "a":2}`, `"strategy":"merge"`), "EDENIED", `Not this: record write {"ok":1, "a":2}.`)
 		c.denied(t, "mesh/transaction", `{"operations":[`+writeOp("shared:t", "1")+","+deleteOp("checked:x")+`]}`, "EDENIED", `Not this: record delete`)
 	}
+	// It learns how the value is applied, too.
+	ann.denied(t, write, recordWrite("merged:x", `{"a":1}`), "EDENIED", `Not so: write replace {"a":1}.`)
+	ann.says(t, write, recordWrite("merged:x", `{"a":1}`, `"strategy":"merge"`), `{"success":true`)
 	ann.write(t, "own:ann", `{"x":1}`)
 	anonymous.denied(t, write, recordWrite("own:ann", "1"), "EDENIED", "not yours")
 	anonymous.write(t, "checked:x", `{"ok":true}`)

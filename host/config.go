@@ -187,9 +187,10 @@ type LimitsConfig struct {
 	// RecordSize bounds the value of one record, in bytes of JSON, 2 to 64 MiB;
 	// a larger one is answered ETOOLARGE. Default 1 MiB.
 	RecordSize Size `toml:"record_size"`
-	// RecordsSize bounds all records together, in bytes, what keeping them
-	// costs and their patches included, 1 KiB to 1 TiB; a write that does not
-	// fit is answered ELIMIT. Default 256 MiB.
+	// RecordsSize bounds all records together, in bytes, 1 KiB to 1 TiB; a write
+	// that does not fit is answered ELIMIT. A record, or its tombstone, counts
+	// its id, its value and its patches, and for what keeping them costs 256
+	// bytes, and 48 for each patch. Default 256 MiB.
 	RecordsSize Size `toml:"records_size"`
 	// RecordPatches is how many patches of each record are kept, the newest
 	// ones, for subscribers that come back: 0 (none) to 10000. Default 64.
@@ -198,6 +199,9 @@ type LimitsConfig struct {
 	// has expired, is kept, 1s to 87600h (ten years); one that is written later
 	// begins a new epoch. Default 24h.
 	RecordTombstone time.Duration `toml:"record_tombstone"`
+	// Collections bounds the collections of one session, 1 to 100000; one more is
+	// answered ELIMIT. They count as Subscriptions, too. Default 100.
+	Collections int `toml:"collections"`
 	// CollectionRecords bounds the records that all collections of one session
 	// cover, 1 to 1000000; a subscription beyond it is answered ELIMIT. Default
 	// 10000.

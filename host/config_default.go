@@ -33,6 +33,7 @@ func Default() Config {
 			RecordsSize:       256 * MiB,
 			RecordPatches:     64,
 			RecordTombstone:   24 * time.Hour,
+			Collections:       100,
 			CollectionRecords: 10_000,
 			Transaction:       100,
 			Hooks:             65_536,

@@ -111,6 +111,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"no tombstone", func(c *host.Config) { c.Limits.RecordTombstone = 0 }, "limits.record_tombstone: 0s is too short: at least 1s"},
 		{"tombstone negative", func(c *host.Config) { c.Limits.RecordTombstone = -time.Second }, "limits.record_tombstone: -1s is too short: at least 1s"},
 		{"tombstone long", func(c *host.Config) { c.Limits.RecordTombstone = 87_601 * time.Hour }, "limits.record_tombstone: 87601h0m0s is too long: at most 87600h"},
+		{"no collections", func(c *host.Config) { c.Limits.Collections = 0 }, "limits.collections: 0 is too small: at least 1"},
+		{"many collections", func(c *host.Config) { c.Limits.Collections = 100_001 }, "limits.collections: 100001 is too large: at most 100000"},
 		{"no collection records", func(c *host.Config) { c.Limits.CollectionRecords = 0 }, "limits.collection_records: 0 is too small: at least 1"},
 		{"many collection records", func(c *host.Config) { c.Limits.CollectionRecords = 1_000_001 }, "limits.collection_records: 1000001 is too large: at most 1000000"},
 		{"no transaction", func(c *host.Config) { c.Limits.Transaction = 0 }, "limits.transaction: 0 is too small: at least 1"},
@@ -218,7 +220,7 @@ func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
 	want := "listen admin.listen admin.listen log.level log.format handshake.timeout handshake.header_size " +
 		"limits.message_size limits.commands_in_flight limits.outbox limits.reply_size limits.metadata_size limits.connections " +
 		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size " +
-		"limits.record_size limits.records_size limits.record_tombstone limits.collection_records limits.transaction limits.hooks " +
+		"limits.record_size limits.records_size limits.record_tombstone limits.collections limits.collection_records limits.transaction limits.hooks " +
 		"liveness.close_timeout protocol.assign_id protocol.assign_id plugins.dir " +
 		"plugins.defaults.deadline plugins.defaults.memory plugins.defaults.instances plugins.defaults.mode plugins.defaults.output"
 	if strings.Join(keys, " ") != want {

@@ -130,6 +130,7 @@ func (p *problems) recordLimits(l *LimitsConfig) {
 	p.size("limits.records_size", l.RecordsSize, KiB, TiB)
 	p.number("limits.record_patches", l.RecordPatches, 0, 10_000)
 	p.period("limits.record_tombstone", l.RecordTombstone, exposure.MinTTL, engine.MaxTTL)
+	p.number("limits.collections", l.Collections, 1, 100_000)
 	p.number("limits.collection_records", l.CollectionRecords, 1, 1_000_000)
 	p.number("limits.transaction", l.Transaction, 1, 1000)
 }

@@ -60,6 +60,7 @@ type Option func(*extras)
 type extras struct {
 	commands    []command.Command
 	noDeadlines bool
+	newEpochs   bool
 	reload      func() (Config, error)
 }
 
@@ -83,6 +84,15 @@ func WithoutDeadlines() Option {
 	return func(e *extras) { e.noDeadlines = true }
 }
 
+// WithNewEpochs gives every record and every channel of which messages are kept a
+// new epoch, before anything of them is served. It is for the first start after
+// store.path was put back to an earlier state: the versions and offsets that
+// follow are those of another history. Clients that come back get values and
+// histories instead of what they have missed. New fails without store.path.
+func WithNewEpochs() Option {
+	return func(e *extras) { e.newEpochs = true }
+}
+
 // New makes a server from a valid configuration; the error names every key
 // that is not. Nothing is opened but the plugin folder, the cache of compiled
 // plugins and store.path, and static.dir must be there. The caller must Run it.
@@ -100,7 +110,7 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		hub:        hub.New(config.hubLimits()),
 		operations: make(operation.Table),
 	}
-	if err := s.openStore(); err != nil {
+	if err := s.openStore(extra.newEpochs); err != nil {
 		return nil, err
 	}
 	s.node = s.store.Node(config.nodeName())

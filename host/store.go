@@ -8,11 +8,15 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 )
 
-// openStore opens the embedded backplane, with what store.path has kept.
-func (s *Server) openStore() error {
-	o := memory.Options{HistorySize: int64(s.config.Limits.HistorySize)}
+// openStore opens the embedded backplane, with what store.path has kept, in new
+// epochs if that is what it takes.
+func (s *Server) openStore(newEpochs bool) error {
+	o := memory.Options{HistorySize: int64(s.config.Limits.HistorySize), NewEpochs: newEpochs}
 	path := s.config.Store.Path
-	if path == "" {
+	switch {
+	case path == "" && newEpochs:
+		return &KeyError{Key: "store.path", Problem: "it is not set, and new epochs are for what it has kept"}
+	case path == "":
 		s.log.Info("nothing outlives this process: records, histories, metadata and the plugins' stores are in memory only; store.path keeps them")
 		s.store = memory.New(o)
 		return nil
@@ -30,6 +34,9 @@ func (s *Server) openStore() error {
 	s.journal = kept
 	held := s.store.Stats()
 	s.log.Info("store opened", "path", path, "records", held.Records, "streams", held.Streams, "values", held.Values)
+	if newEpochs {
+		s.log.Info("all records and channel streams have new epochs, and no patches", "records", held.Records, "streams", held.Streams)
+	}
 	return nil
 }
 

@@ -60,6 +60,7 @@ func (c *Config) engineLimits(kvSize func(string) int64) engine.Limits {
 		RecordsSize:       int64(c.Limits.RecordsSize),
 		RecordPatches:     orNone(c.Limits.RecordPatches),
 		RecordTombstone:   c.Limits.RecordTombstone,
+		Collections:       c.Limits.Collections,
 		CollectionRecords: c.Limits.CollectionRecords,
 		Transaction:       c.Limits.Transaction,
 	}

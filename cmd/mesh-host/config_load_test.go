@@ -192,6 +192,7 @@ var samples = map[string]sample{
 	"limits.records_size":       quoted("1GiB"),
 	"limits.record_patches":     bare("0"),
 	"limits.record_tombstone":   quoted("72h"),
+	"limits.collections":        bare("11"),
 	"limits.collection_records": bare("9"),
 	"limits.transaction":        bare("8"),
 	"limits.hooks":              bare("1"),

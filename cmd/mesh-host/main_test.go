@@ -74,6 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{"no command", nil, 0, "Available Commands", ""},
 		{"help", []string{"--help"}, 0, "mesh-host serve --listen :9000", ""},
 		{"help of serve", []string{"serve", "--help"}, 0, "MESH_LIMITS_MESSAGE_SIZE", ""},
+		{"help of a restore", []string{"serve", "--help"}, 0, "--new-epochs", ""},
 		{"help of config print", []string{"config", "print", "--help"}, 0, "are masked", ""},
 		{"version", []string{"version"}, 0, "commit ", ""},
 		{"config print", []string{"config", "print", "--config", ""}, 0, "[plugins.defaults]", ""},
@@ -85,6 +86,7 @@ func TestExitCodes(t *testing.T) {
 		{"unknown key", []string{"serve", "--config", bad}, 2, "", bad + ": listn: unknown key, did you mean listen?"},
 		{"unknown key, printed", []string{"config", "print", "--config", bad}, 2, "", "listn: unknown key"},
 		{"bad address", []string{"serve", "--config", "", "--listen", "here"}, 2, "", `--listen: listen: "here" is no address`},
+		{"new epochs of nothing", []string{"serve", "--config", "", "--new-epochs"}, 2, "", "--new-epochs is for a store that was restored, and there is none: set --store or store.path"},
 		{"no such address", []string{"serve", "--config", "", "--listen", "192.0.2.1:0"}, 1, "", "192.0.2.1"},
 	}
 	for _, tt := range tests {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mesh-host/mesh-host/host"
 )
@@ -32,7 +33,11 @@ config.toml lists all keys; "mesh-host config print" shows what is in effect.
 When clients can connect, one line is printed on stdout:
   mesh-host ready listen=<addr> admin=<addr>
 All else goes to stderr. SIGTERM and SIGINT let running commands finish for at
-most shutdown.grace; a second signal ends the process at once.`,
+most shutdown.grace; a second signal ends the process at once.
+
+After a restore of store.path from a backup, start once with --new-epochs: clients
+may know versions that the backup has not, and would be given patches that do not
+fit. All of them then fetch what they follow anew.`,
 		Example: `  mesh-host serve
   mesh-host serve --config /etc/mesh-host/config.toml
   mesh-host serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --plugins ./build/plugins
@@ -44,6 +49,10 @@ most shutdown.grace; a second signal ends the process at once.`,
 			if err != nil {
 				return err
 			}
+			options, err := optionsOf(c.Flags(), l)
+			if err != nil {
+				return err
+			}
 			logger := newLogger(l.Log, c.ErrOrStderr())
 			for _, warning := range l.warnings {
 				logger.Warn("configuration: " + warning)
@@ -52,7 +61,7 @@ most shutdown.grace; a second signal ends the process at once.`,
 
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
-			if err := serve(ctx, l.Config, logger, c.OutOrStdout(), host.WithReload(reloader(c.Flags()))); err != nil {
+			if err := serve(ctx, l.Config, logger, c.OutOrStdout(), options...); err != nil {
 				logger.Error("stopped", "error", err)
 				return reportedError{err}
 			}
@@ -60,7 +69,25 @@ most shutdown.grace; a second signal ends the process at once.`,
 		},
 	}
 	addConfigFlags(command.Flags())
+	command.Flags().Bool(newEpochsFlag, false, "give all that the store keeps new epochs: once, after a restore from a backup")
 	return command
+}
+
+// newEpochsFlag is about one start and what came before it, so it is no key of the
+// configuration.
+const newEpochsFlag = "new-epochs"
+
+// optionsOf are those that a server is started with.
+func optionsOf(flags *pflag.FlagSet, l *loaded) ([]host.Option, error) {
+	options := []host.Option{host.WithReload(reloader(flags))}
+	renew, err := flags.GetBool(newEpochsFlag)
+	switch {
+	case err != nil || !renew:
+		return options, err
+	case l.Store.Path == "":
+		return nil, usageError{errors.New("--new-epochs is for a store that was restored, and there is none: set --store or store.path")}
+	}
+	return append(options, host.WithNewEpochs()), nil
 }
 
 // untilSignal returns a context that ends with SIGTERM or SIGINT. By the time it

@@ -24,6 +24,12 @@ var aims = []aim{
 	{what: "deliveries/s, 100 × 16", bound: 2.5e6, found: func(r *report) float64 { return r.fanRate(fanShapes[0]) }},
 	{what: "deliveries/s, 1000 × 16", bound: 2.5e6, found: func(r *report) float64 { return r.fanRate(fanShapes[1]) }},
 	{what: "deliveries/s, 1000 × 1", bound: 270e3, found: func(r *report) float64 { return r.fanRate(fanShapes[3]) }},
+	{what: "deliveries/s, a record, 100 × 1", bound: 250e3, found: func(r *report) float64 { return r.recordRate(peerShapes[0]) }},
+	{what: "deliveries/s, a record, 100 × 16", bound: 1e6, found: func(r *report) float64 { return r.recordRate(peerShapes[1]) }},
+	{
+		what: "server CPU/change, 10000 collections beside to none", bound: 1.2, most: true,
+		found: func(r *report) float64 { return r.besideRatio(besideShapes[len(besideShapes)-2]) },
+	},
 	{
 		what: "lives/s, from connect to disconnect", bound: 20e3,
 		found: func(r *report) float64 {

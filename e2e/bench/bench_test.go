@@ -17,10 +17,10 @@ import (
 
 func TestFrames(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{0, 1, 125, 126, 200, 65535} {
+	for _, size := range []int{0, 1, 125, 126, 200, 65535, 65536, 1 << 20} {
 		text := bytes.Repeat([]byte("x"), size)
 		b := appendMasked(nil, text)
-		for _, cut := range []int{0, 1, 2, 3, 5, len(b) - 1} {
+		for _, cut := range []int{0, 1, 2, 3, 5, 9, 13, len(b) - 1} {
 			if f, err := next(b[:min(cut, len(b)-1)]); err != nil || f.size != 0 {
 				t.Errorf("%d bytes of a frame of %d read as %+v, %v", cut, size, f, err)
 			}
@@ -34,7 +34,7 @@ func TestFrames(t *testing.T) {
 			t.Errorf("text of %d bytes differs", size)
 		}
 	}
-	for _, b := range [][]byte{{0x01, 1, 'x'}, {0xC1, 1, 'x'}, {0x81, 127, 0}} {
+	for _, b := range [][]byte{{0x01, 1, 'x'}, {0xC1, 1, 'x'}, {0x81, 127, 0, 0, 0, 0, 1, 0, 0, 1}, {0x81, 127, 0xFF, 0, 0, 0, 0, 0, 0, 0}} {
 		if f, err := next(b); err == nil {
 			t.Errorf("%x read as %+v", b, f)
 		}

@@ -169,10 +169,10 @@ func (c *churn) advance(i int) error {
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			return nil
+		case errors.Is(err, errClosed):
+			return c.end(i)
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
-		case n == 0:
-			return c.end(i)
 		}
 		l.got = append(l.got, c.buffer[:n]...)
 		if err := c.greeted(l); err != nil {

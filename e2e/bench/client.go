@@ -27,6 +27,9 @@ type client struct {
 	first    int             // the request that is answered next
 	waiting  int             // how many are on their way
 	unread   []byte          // the head of a frame that has not arrived whole
+	patient  bool            // what its socket does not take waits for flush
+	queue    []byte          // which is this, after what has left
+	left     int             // so many bytes of queue
 }
 
 // dial connects. Raw sockets, and not net.Conn, so that one goroutine can drive
@@ -134,7 +137,7 @@ func converse(c *client, requests ...string) error {
 		for _, request := range batch {
 			frames = appendMasked(frames, []byte(request))
 		}
-		if err := c.write(frames); err != nil {
+		if err := c.writeAll(frames); err != nil {
 			return err
 		}
 		for range batch {
@@ -154,7 +157,7 @@ var successful = []byte(`"success":true`)
 
 // reply waits for the next frame that is no push.
 func (c *client) reply() ([]byte, error) {
-	part := make([]byte, 4096)
+	part := make([]byte, 16<<10)
 	for {
 		f, err := next(c.unread)
 		if err != nil {
@@ -204,11 +207,53 @@ func (c *client) send(n int, now time.Duration) error {
 var errFull = errors.New("the server has stopped reading")
 
 func (c *client) write(b []byte) error {
+	if len(c.queue) > 0 {
+		c.queue = append(c.queue, b...)
+		return nil
+	}
 	n, err := unix.Write(c.fd, b)
-	if err == nil && n < len(b) || errors.Is(err, unix.EAGAIN) {
+	if errors.Is(err, unix.EAGAIN) {
+		n, err = 0, nil
+	}
+	switch {
+	case err != nil || n == len(b):
+		return err
+	case !c.patient:
 		return errFull // a socket takes far more than is ever outstanding
 	}
-	return err
+	c.queue = append(c.queue, b[n:]...)
+	return nil
+}
+
+// flush writes what waits, as far as the socket takes it.
+func (c *client) flush() error {
+	for c.left < len(c.queue) {
+		n, err := unix.Write(c.fd, c.queue[c.left:])
+		if errors.Is(err, unix.EAGAIN) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.left += n
+	}
+	c.queue, c.left = c.queue[:0], 0
+	return nil
+}
+
+// writeAll writes b and waits until the socket has taken it.
+func (c *client) writeAll(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Write(c.fd, b)
+		if errors.Is(err, unix.EAGAIN) {
+			n, err = 0, await(c.fd, unix.POLLOUT)
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
 }
 
 // answered takes text for the reply that is due next and returns when its

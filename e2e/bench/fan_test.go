@@ -15,10 +15,11 @@ import (
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	if p := numberedPayload(7); len(p) != payloadSize {
-		t.Errorf("payload has %d bytes: %s", len(p), p)
+	payload := string(newNumbered(numberedPayload()).with(42))
+	if len(payload) != payloadSize {
+		t.Errorf("payload has %d bytes: %s", len(payload), payload)
 	}
-	delivered := fmt.Sprintf(`{"command":"mesh/subscription-message","payload":{"channel":%q,"message":%q}}`, plainChannel, numberedPayload(42))
+	delivered := fmt.Sprintf(`{"command":"mesh/subscription-message","payload":{"channel":%q,"message":%q}}`, plainChannel, payload)
 	for _, c := range []struct {
 		script, text string
 		expected     int
@@ -29,12 +30,12 @@ func TestScripts(t *testing.T) {
 		{scriptChannel, delivered, 41, 42, true}, // who expects another says so
 		{scriptKept, delivered, 42, 0, false},
 		{scriptChannel, `{"command":"ping","payload":{}}`, 0, 0, false},
-		{scriptFloor, string(scripts[scriptFloor].message(5)), 5, 5, true},
+		{scriptFloor, string(scripts[scriptFloor].messages[0](5)), 5, 5, true},
 		{scriptPresence, `{"command":"mesh/presence-update","payload":{"type":"join","connectionId":"x"}}`, 2, 2, true},
 		{scriptPresence, `{"command":"mesh/presence-update","payload":{"type":"join","connectionId":"x"}}`, 3, 3, false},
 		{scriptPresence, `{"command":"mesh/presence-update","payload":{"type":"leave","connectionId":"x"}}`, 3, 3, true},
 	} {
-		n, ok := scripts[c.script].number([]byte(c.text), c.expected)
+		n, ok := scripts[c.script].ear(0).number([]byte(c.text), c.expected)
 		if ok != c.ok || ok && n != c.number {
 			t.Errorf("%s: %s is number %d, %v", c.script, c.text, n, ok)
 		}

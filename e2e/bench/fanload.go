@@ -2,7 +2,10 @@
 
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // fanLoad is one measurement of a fan-out, as the generator's process is told
 // it.
@@ -18,10 +21,19 @@ type fanLoad struct {
 	Server int `json:"server"`
 }
 
-// run makes the measurement on this process's core: Rate is in deliveries a
-// second, latencies are from a publish to a delivery.
+// run measures the script of its name.
 func (l fanLoad) run() (s sample, err error) {
-	a, err := newAudience(l)
+	script, ok := scripts[l.Script]
+	if !ok {
+		return s, fmt.Errorf("unknown script %q", l.Script)
+	}
+	return l.play(script)
+}
+
+// play makes the measurement on this process's core: Rate is in deliveries a
+// second, latencies are from a publish to a delivery.
+func (l fanLoad) play(script script) (s sample, err error) {
+	a, err := newAudience(script, l)
 	if a != nil {
 		defer a.close()
 	}
@@ -36,5 +48,7 @@ func (l fanLoad) run() (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	return m.sample(a.delivered, took, &a.latencies), nil
+	s = m.sample(a.delivered, took, &a.latencies)
+	s.Bytes = float64(a.received) / took.Seconds()
+	return s, a.end()
 }

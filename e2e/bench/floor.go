@@ -59,14 +59,31 @@ func echo(conn net.Conn) {
 // transform gives write a server's frames with the texts of those that have
 // arrived, read for read, until the connection or write fails.
 func transform(conn net.Conn, write func([]byte) error) {
-	in, out := make([]byte, floorBuffer), make([]byte, 0, floorBuffer)
+	out := make([]byte, 0, floorBuffer)
+	frames(conn, floorBuffer, floorBuffer, func(text []byte) {
+		out = append(appendHead(out, 0, len(text)), text...)
+	}, func() error {
+		if len(out) == 0 {
+			return nil
+		}
+		err := write(out)
+		out = out[:0]
+		return err
+	})
+}
+
+// frames gives take the texts of the frames that have arrived, and calls done
+// after each read, until the connection or done fails. A read takes so many bytes;
+// a frame that is larger than most is not ours.
+func frames(conn net.Conn, bytes, most int, take func(text []byte), done func() error) {
+	in := make([]byte, bytes)
 	for kept := 0; ; {
 		n, err := conn.Read(in[kept:])
 		if err != nil {
 			return
 		}
 		unread := in[:kept+n]
-		for out = out[:0]; ; {
+		for {
 			f, err := next(unread)
 			if err != nil || f.size > 0 && f.op != ws.OpText {
 				return
@@ -75,17 +92,20 @@ func transform(conn net.Conn, write func([]byte) error) {
 				break
 			}
 			ws.Cipher(f.body, f.mask, 0)
-			out = append(appendHead(out, 0, len(f.body)), f.body...)
+			take(f.body)
 			unread = unread[f.size:]
 		}
-		if kept = copy(in, unread); kept == len(in) {
-			return // a frame larger than the buffer is not ours
-		}
-		if len(out) == 0 {
-			continue
-		}
-		if err := write(out); err != nil {
+		if err := done(); err != nil {
 			return
+		}
+		if len(unread) < kept+n {
+			copy(in, unread)
+		}
+		if kept = len(unread); kept == len(in) {
+			if kept >= most {
+				return
+			}
+			in = append(in, make([]byte, kept)...)
 		}
 	}
 }

@@ -57,34 +57,56 @@ type frame struct {
 	size int    // with its head, in bytes
 }
 
-var errFrame = errors.New("a frame is fragmented, compressed or over 64 KiB")
+// maxFrame is more than any body that a peer of ours sends, in bytes.
+const maxFrame = 16 << 20
+
+var errFrame = errors.New("a frame is fragmented, compressed or over 16 MiB")
 
 // next reads the first frame of b; its size is 0 where it has not arrived
-// whole. There is nothing here that a peer of ours does not send.
+// whole.
 func next(b []byte) (f frame, err error) {
+	if f, err = begun(b); err != nil || f.size > len(b) {
+		return frame{}, err
+	}
+	return f, nil
+}
+
+// begun reads the first frame of b as far as it has arrived; its size is 0 where
+// not even its head has. There is nothing here that a peer of ours does not send.
+func begun(b []byte) (f frame, err error) {
 	if len(b) < 2 {
 		return f, nil
 	}
-	head, length := 2, int(b[1]&0x7F)
-	if b[0]&0xF0 != 0x80 || length == 127 {
+	if b[0]&0xF0 != 0x80 {
 		return f, errFrame
 	}
-	if length == 126 {
-		if len(b) < 4 {
-			return f, nil
-		}
-		head, length = 4, int(binary.BigEndian.Uint16(b[2:]))
+	head, length := 2, int(b[1]&0x7F)
+	switch length {
+	case 126:
+		head = 4
+	case 127:
+		head = 10
 	}
-	if b[1]&0x80 != 0 {
-		if len(b) < head+4 {
-			return f, nil
-		}
-		f.mask = [4]byte(b[head:])
+	masked := b[1]&0x80 != 0
+	if masked {
 		head += 4
 	}
-	if len(b) < head+length {
+	if len(b) < head {
 		return f, nil
 	}
-	f.op, f.body, f.size = ws.OpCode(b[0]&0x0F), b[head:head+length], head+length
+	switch length {
+	case 126:
+		length = int(binary.BigEndian.Uint16(b[2:]))
+	case 127:
+		length = int(min(binary.BigEndian.Uint64(b[2:]), maxFrame+1))
+	}
+	if length > maxFrame {
+		return f, errFrame
+	}
+	if masked {
+		f.mask = [4]byte(b[head-4:])
+	}
+	f.op, f.size = ws.OpCode(b[0]&0x0F), head+length
+	f.body = b[head:min(f.size, len(b))]
 	return f, nil
 }

@@ -39,6 +39,11 @@ func serveHost(ctx context.Context, folder, plugins string, checked bool, log *s
 	if !checked {
 		options = append(options, host.WithoutDeadlines())
 	}
+	return serveConfig(ctx, config, log, ready, options...)
+}
+
+// serveConfig runs mesh-host until ctx is done.
+func serveConfig(ctx context.Context, config host.Config, log *slog.Logger, ready func(net.Addr), options ...host.Option) error {
 	server, err := host.New(config, log, options...)
 	if err != nil {
 		return err

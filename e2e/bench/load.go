@@ -25,8 +25,8 @@ type load struct {
 
 // sample is what one measurement finds.
 type sample struct {
-	// Rate is in echoes, deliveries or lives a second; the latencies include the generator's own
-	// queue. All durations are in nanoseconds.
+	// Rate is in echoes, deliveries, lives or writes a second; the latencies
+	// include the generator's own queue. All durations are in nanoseconds.
 	Rate float64       `json:"rate"`
 	P50  time.Duration `json:"p50"`
 	P99  time.Duration `json:"p99"`
@@ -35,6 +35,8 @@ type sample struct {
 	// core: near 1 the generator may be the limit.
 	CPU  time.Duration `json:"cpu"`
 	Busy float64       `json:"busy"`
+	// Bytes is how much of a fan-out arrives in a second.
+	Bytes float64 `json:"bytes,omitempty"`
 }
 
 // run makes the measurement on this process's core.

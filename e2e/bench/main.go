@@ -21,21 +21,29 @@ import (
 
 // The parts of a run.
 const (
-	caseEcho   = "echo"
-	caseSpin   = "spin"
-	caseMemory = "memory"
-	caseGuest  = "guest"
-	caseFan    = "fan"
-	caseChurn  = "churn"
+	caseEcho        = "echo"
+	caseSpin        = "spin"
+	caseMemory      = "memory"
+	caseGuest       = "guest"
+	caseFan         = "fan"
+	caseChurn       = "churn"
+	caseRecords     = "records"
+	caseWrites      = "writes"
+	caseCollections = "collections"
 )
 
-var allCases = []string{caseEcho, caseSpin, caseFan, caseChurn, caseMemory, caseGuest}
+var allCases = []string{
+	caseEcho, caseSpin, caseFan, caseChurn, caseRecords, caseWrites, caseCollections, caseMemory, caseGuest,
+}
 
 // The kinds of load generators, which are roles of this program.
 const (
-	generatorEcho  = "load"
-	generatorFan   = "fan"
-	generatorChurn = "churn"
+	generatorEcho       = "load"
+	generatorFan        = "fan"
+	generatorChurn      = "churn"
+	generatorRecord     = "record"
+	generatorCollection = "collection"
+	generatorWrite      = "write"
 )
 
 // bench is one run.
@@ -75,6 +83,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			return generate[fanLoad](in, out)
 		case generatorChurn:
 			return generate[churnLoad](in, out)
+		case generatorRecord:
+			return generate[recordLoad](in, out)
+		case generatorCollection:
+			return generate[collectionLoad](in, out)
+		case generatorWrite:
+			return generate[writeLoad](in, out)
 		case "serve":
 			return serve(args[1:], in, out, errs)
 		}
@@ -103,15 +117,15 @@ func parse(args []string, errs io.Writer) (*bench, error) {
 	b := new(bench)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: four minutes, and a first impression")
+	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: six minutes, and a first impression")
 	only := flags.String("only", strings.Join(allCases, ","), "what to measure, comma separated; spin needs echo")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each case is measured; the table has medians")
-	flags.DurationVar(&b.duration, "duration", 5*time.Second, "of one echo measurement, half of it of a fan-out; a fifth more to warm up")
+	flags.DurationVar(&b.duration, "duration", 5*time.Second, "of one echo measurement, half of it of a fan-out; a fifth more to warm up; of records less")
 	flags.DurationVar(&b.settle, "settle", 150*time.Second, "how long connections idle before memory is read; an idle Go process collects its garbage every 2 min")
 	flags.IntVar(&b.connections, "connections", 10_000, "in the memory case; client and server need a file descriptor for each")
 	flags.BoolVar(&b.json, "json", false, "print everything that was measured as JSON instead of tables")
 	flags.StringVar(&b.build, "build", "build", "folder of the built host, plugins and benchmarks")
-	flags.StringVar(&b.profile, "profile", "", "folder to write CPU profiles of the servers to")
+	flags.StringVar(&b.profile, "profile", "", "folder to write CPU profiles of the servers to, where they are not the built binary")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -160,6 +174,11 @@ func (b *bench) run(ctx context.Context) (r *report, err error) {
 		return nil, err
 	}
 	r = &report{Date: time.Now().UTC(), Machine: thisMachine(), Rounds: b.rounds, Duration: b.duration}
+	if b.wants(caseRecords) || b.wants(caseWrites) {
+		if r.Disk, err = tryDisk(b.folder); err != nil {
+			return nil, err
+		}
+	}
 	start, busy, own := time.Now(), busyTime(), childrenTime()
 	for _, c := range b.cases {
 		if err := b.measure(ctx, c, r); err != nil {
@@ -180,6 +199,12 @@ func (b *bench) measure(ctx context.Context, name string, r *report) (err error)
 		r.Fan, err = b.fans(ctx)
 	case caseChurn:
 		r.Churn, err = b.churns(ctx)
+	case caseRecords:
+		r.Records, err = b.records(ctx)
+	case caseWrites:
+		r.Writes, err = b.writes(ctx)
+	case caseCollections:
+		r.Collections, err = b.collections(ctx)
 	case caseMemory:
 		if r.Memory, err = b.memory(ctx); err == nil {
 			r.Subscribed, err = b.subscribed(ctx)

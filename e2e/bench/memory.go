@@ -31,14 +31,14 @@ type memoryCase struct {
 func (b *bench) memory(ctx context.Context) (m *memoryCase, err error) {
 	// A first start fills the cache of compiled plugins: what compiling leaves
 	// behind would be there for connections to take, and hide what they cost.
-	s, err := b.startBinary(ctx)
+	s, err := b.startBinary(ctx, anyCore, pluginFolder)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.stop(); err != nil {
 		return nil, err
 	}
-	if s, err = b.startBinary(ctx); err != nil {
+	if s, err = b.startBinary(ctx, anyCore, pluginFolder); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
@@ -51,16 +51,17 @@ func (b *bench) memory(ctx context.Context) (m *memoryCase, err error) {
 	return m, b.fill(m, f, s.pid())
 }
 
-// startBinary starts the built binary; args may say more than the usual flags.
-func (b *bench) startBinary(ctx context.Context, args ...string) (*server, error) {
+// startBinary starts the built binary on a core, with the plugins of a folder
+// below that of the run; args may say more than the usual flags.
+func (b *bench) startBinary(ctx context.Context, core int, plugins string, args ...string) (*server, error) {
 	args = append([]string{
-		"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--plugins", filepath.Join(b.folder, pluginFolder),
+		"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--plugins", filepath.Join(b.folder, plugins),
 	}, args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(b.build, "mesh-host"), args...)
 	cmd.Env = append(os.Environ(), "MESH_LOG_LEVEL=error",
 		"MESH_PLUGINS_CACHE_DIR="+filepath.Join(b.folder, cacheFolder))
 	cmd.Stderr = os.Stderr
-	return startServer(anyCore, cmd)
+	return startServer(core, cmd)
 }
 
 // fill goes through the stages of a memoryCase.

@@ -18,13 +18,17 @@ type report struct {
 	Duration time.Duration `json:"duration"` // of one echo measurement, in nanoseconds
 	// Others is how many cores other processes, and other tenants of the
 	// machine, kept busy meanwhile.
-	Others     float64         `json:"others"`
-	Echo       []*echoCase     `json:"echo,omitempty"`
-	Fan        []*fanCase      `json:"fan,omitempty"`
-	Churn      []*churnCase    `json:"churn,omitempty"`
-	Memory     *memoryCase     `json:"memory,omitempty"`
-	Subscribed *subscribedCase `json:"subscribed,omitempty"`
-	Guest      []*guestCase    `json:"guest,omitempty"`
+	Others      float64           `json:"others"`
+	Disk        *disk             `json:"disk,omitempty"`
+	Echo        []*echoCase       `json:"echo,omitempty"`
+	Fan         []*fanCase        `json:"fan,omitempty"`
+	Churn       []*churnCase      `json:"churn,omitempty"`
+	Records     []*recordCase     `json:"records,omitempty"`
+	Writes      []*writeCase      `json:"writes,omitempty"`
+	Collections []*collectionCase `json:"collections,omitempty"`
+	Memory      *memoryCase       `json:"memory,omitempty"`
+	Subscribed  *subscribedCase   `json:"subscribed,omitempty"`
+	Guest       []*guestCase      `json:"guest,omitempty"`
 }
 
 // median returns the middle of values, the mean of the two where their number
@@ -53,6 +57,7 @@ func busy(s sample) float64            { return s.Busy }
 func p50(s sample) time.Duration       { return s.P50 }
 func p99(s sample) time.Duration       { return s.P99 }
 func p999(s sample) time.Duration      { return s.P999 }
+func bytesRate(s sample) float64       { return s.Bytes }
 func serverCPU(s sample) time.Duration { return s.CPU }
 
 // find returns the case of a contender in a shape, nil where there is none.
@@ -91,7 +96,13 @@ func (r *report) table() string {
 		float64(r.Machine.Memory)/(1<<30), r.Machine.Kernel, r.Machine.Congestion, r.Machine.Go, r.Date.Format("2006-01-02 15:04"))
 	fmt.Fprintf(&b, "Medians of %d rounds, %s for each echo measurement. Load average before: %.2f; other processes kept %.2f cores busy meanwhile.\n",
 		r.Rounds, r.Duration, r.Machine.Load, r.Others)
-	for _, part := range []func() string{r.echoTable, r.fanTable, r.churnTable, r.memoryTable, r.subscribedTable, r.guestTable, r.aimTable} {
+	if r.Disk != nil {
+		b.WriteString(r.Disk.line())
+	}
+	for _, part := range []func() string{
+		r.echoTable, r.fanTable, r.churnTable, r.recordTable, r.writeTable, r.collectionTable, r.besideTable,
+		r.memoryTable, r.subscribedTable, r.guestTable, r.aimTable,
+	} {
 		if text := part(); text != "" {
 			fmt.Fprintf(&b, "\n%s", text)
 		}

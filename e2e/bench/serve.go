@@ -25,6 +25,7 @@ const (
 	roleUnchecked = "unchecked" // the host without deadline checks in its plugins
 	roleBare      = "bare"      // the host without plugins
 	roleFanFloor  = "fan-floor" // a bare server that broadcasts
+	roleLaneFloor = "lane-floor"
 )
 
 func (b *bench) roleArgs(profile, role string) []string {
@@ -89,6 +90,8 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 		return serveFloor(ctx, echo, ready)
 	case roleFanFloor:
 		return serveFanFloor(ctx, ready)
+	case roleLaneFloor:
+		return serveLaneFloor(ctx, ready)
 	case roleHost:
 		return serveHost(ctx, *folder, pluginFolder, true, log, ready)
 	case roleBare:

@@ -56,7 +56,7 @@ func (b *bench) subscribedTo(ctx context.Context, c *subscribedCase, channel fun
 	if err := os.WriteFile(config, []byte("[[channels]]\npattern = '/^memory:.+$/'\n"), 0o600); err != nil {
 		return 0, err
 	}
-	s, err := b.startBinary(ctx, "--config", config)
+	s, err := b.startBinary(ctx, anyCore, pluginFolder, "--config", config)
 	if err != nil {
 		return 0, err
 	}

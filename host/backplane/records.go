@@ -80,6 +80,16 @@ type RecordWrite struct {
 	By string
 }
 
+// RecordOverhead and PatchOverhead are what a record, or its tombstone, and a
+// patch of its log count towards the limit of all records beside their bytes.
+// They are what keeping them costs, roughly, measured at the store in memory, so
+// that the limit bounds memory and not just text: most records are small, and
+// take up far more than their values.
+const (
+	RecordOverhead = 256
+	PatchOverhead  = 48
+)
+
 // RecordQuery selects records of a list.
 type RecordQuery struct {
 	// Match selects by id; nil matches all. It is called under locks and must
@@ -119,9 +129,10 @@ type Records interface {
 	// they are; otherwise found is nil and versions are those that the records
 	// have now. It fails with ErrFull where all records would exceed limit
 	// bytes, unless the writes make them no larger; 0 is no limit. A record
-	// counts the bytes of its id, its value and its patches, and EntryOverhead,
-	// also while its tombstone is kept; one that is forgotten may count for a
-	// while, but never makes a write fail. Where ctx ends while a store that
+	// counts the bytes of its id, its value and the patches of its log, and what
+	// keeping these costs: RecordOverhead, also while its tombstone is kept, and
+	// PatchOverhead for each patch. One that is forgotten may count for a while,
+	// but never makes a write fail. Where ctx ends while a store that
 	// outlives the process is writing, Commit fails with its error, and the
 	// change may have been made.
 	Commit(ctx context.Context, writes []RecordWrite, limit int64) (versions []Version, found []Record, err error)

@@ -55,13 +55,13 @@ func (r *Router) Bind(e *engine.Engine, o Builtins) {
 	b := &realtime{engine: e, options: o}
 	for name, serve := range map[string]HandlerFunc{
 		"subscribe-channel":          b.subscribeChannel,
-		"unsubscribe-channel":        b.unsubscribeChannel,
+		"unsubscribe-channel":        unsubscribe("channel", e.Unsubscribe),
 		"publish-channel":            b.publishChannel,
 		"get-channel-history":        b.getChannelHistory,
 		"join-room":                  b.joinRoom,
 		"leave-room":                 b.leaveRoom,
 		"subscribe-presence":         b.subscribePresence,
-		"unsubscribe-presence":       b.unsubscribePresence,
+		"unsubscribe-presence":       unsubscribe("roomName", e.Unwatch),
 		"get-presence-state":         b.getPresenceState,
 		"publish-presence-state":     b.publishPresenceState,
 		"clear-presence-state":       b.clearPresenceState,
@@ -69,11 +69,11 @@ func (r *Router) Bind(e *engine.Engine, o Builtins) {
 		"get-connection-metadata":    b.getConnectionMetadata,
 		"set-my-connection-metadata": b.setMyConnectionMetadata,
 		"subscribe-record":           b.subscribeRecord,
-		"unsubscribe-record":         b.unsubscribeRecord,
+		"unsubscribe-record":         unsubscribe("recordId", e.UnsubscribeRecord),
 		"publish-record-update":      b.publishRecordUpdate,
 		"transaction":                b.transaction,
 		"subscribe-collection":       b.subscribeCollection,
-		"unsubscribe-collection":     b.unsubscribeCollection,
+		"unsubscribe-collection":     unsubscribe("collectionId", e.UnsubscribeCollection),
 	} {
 		r.builtins[name] = &Command{Name: protocol.MeshPrefix + name, Handler: serve, Always: slices.Contains(takingBack, name)}
 	}

@@ -25,26 +25,21 @@ func (b *realtime) subscribeChannel(ctx context.Context, c *Call) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	ends := b.engine.Ends(c.Session)
 	x := c.table.exposed.Channel(q.Channel)
-	if x == nil || !c.allows(ctx, x.Guard, q.Channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionSubscribe}) {
-		c.Reply(refusedChannel)
-		return nil
-	}
-	begun, err := b.engine.Subscribe(ctx, c.Session, x, q)
-	if err != nil {
-		return err
-	}
-	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
-		b.engine.Unsubscribe(ctx, c.Session, q.Channel)
-		c.Reply(refusedChannel)
-		return nil
-	}
-	c.ReplyWith(c.appendSubscribed(nil, q, begun))
-	if begun.Release != nil {
-		c.AfterReply(begun.Release)
-	}
-	return nil
+	return b.subscribe(c, beginning{
+		refusal: refusedChannel,
+		may: func() bool {
+			return x != nil && c.allows(ctx, x.Guard, q.Channel, abi.Access{Topic: abi.TopicChannel, Action: abi.ActionSubscribe})
+		},
+		begin: func() ([]byte, func(), error) {
+			begun, err := b.engine.Subscribe(ctx, c.Session, x, q)
+			if err != nil {
+				return nil, nil, err
+			}
+			return c.appendSubscribed(nil, q, begun), begun.Release, nil
+		},
+		undo: func() { b.engine.Unsubscribe(ctx, c.Session, q.Channel) },
+	})
 }
 
 func (c *Call) appendSubscribed(b []byte, q engine.Subscription, s engine.Subscribed) []byte {
@@ -111,15 +106,6 @@ func (f *fields) since() (offset, time int64) {
 		return 0, max(offset, time)
 	}
 	return offset, time
-}
-
-func (b *realtime) unsubscribeChannel(ctx context.Context, c *Call) error {
-	in := c.fields()
-	channel := in.name("channel")
-	if err := in.err(); err != nil {
-		return err
-	}
-	return c.replyBool(b.engine.Unsubscribe(ctx, c.Session, channel))
 }
 
 func (b *realtime) publishChannel(ctx context.Context, c *Call) error {

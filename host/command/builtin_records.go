@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -33,23 +34,18 @@ func (b *realtime) subscribeRecord(ctx context.Context, c *Call) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	ends := b.engine.Ends(c.Session)
-	if !c.mayRead(ctx, q.Record) {
-		c.Reply(refused)
-		return nil
-	}
-	begun, err := b.engine.SubscribeRecord(ctx, c.Session, q)
-	if err != nil {
-		return err
-	}
-	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
-		b.engine.UnsubscribeRecord(ctx, c.Session, q.Record)
-		c.Reply(refused)
-		return nil
-	}
-	c.ReplyWith(appendRecordSubscribed(nil, q, begun))
-	c.AfterReply(begun.Release)
-	return nil
+	return b.subscribe(c, beginning{
+		refusal: refused,
+		may:     func() bool { return c.mayRead(ctx, q.Record) },
+		begin: func() ([]byte, func(), error) {
+			begun, err := b.engine.SubscribeRecord(ctx, c.Session, q)
+			if err != nil {
+				return nil, nil, err
+			}
+			return appendRecordSubscribed(nil, q, begun), begun.Release, nil
+		},
+		undo: func() { b.engine.UnsubscribeRecord(ctx, c.Session, q.Record) },
+	})
 }
 
 func appendRecordSubscribed(b []byte, q engine.RecordSubscription, s engine.RecordSubscribed) []byte {
@@ -90,25 +86,20 @@ func appendPatches(b []byte, patches []backplane.RecordPatch) []byte {
 	return append(b, ']')
 }
 
-func (b *realtime) unsubscribeRecord(ctx context.Context, c *Call) error {
-	in := c.fields()
-	id := in.name("recordId")
-	if err := in.err(); err != nil {
-		return err
-	}
-	return c.replyBool(b.engine.UnsubscribeRecord(ctx, c.Session, id))
-}
-
 func (b *realtime) publishRecordUpdate(ctx context.Context, c *Call) error {
 	in := c.fields()
-	w := engine.Write{Record: in.name("recordId"), Value: in.value("newValue"), By: c.Session.ID()}
+	w := engine.Write{
+		Record: in.name("recordId"), Value: in.value("newValue"), By: c.Session.ID(),
+		Fields: engine.WriteFields{Value: "newValue", Options: "options."},
+	}
 	options := in.raw("options")
 	if err := in.err(); err != nil {
 		return err
 	}
-	if err := engine.ParseWriteOptions(options, &w); err != nil {
+	if err := w.ParseOptions(options); err != nil {
 		return err
 	}
+	w.TTL = 0 // how long a record is kept is its exposure's to say
 	if err := b.mayWrite(ctx, c, &w); err != nil {
 		return err
 	}
@@ -123,19 +114,17 @@ func (b *realtime) publishRecordUpdate(ctx context.Context, c *Call) error {
 }
 
 // mayWrite asks whether the call's client may write a record as it wants to.
-// How long a record is kept is its exposure's to say.
 func (b *realtime) mayWrite(ctx context.Context, c *Call, w *engine.Write) error {
 	x := c.table.exposed.Writable(w.Record)
 	if x == nil {
 		return notWritable(w.Record)
 	}
-	w.TTL = 0
 	if err := b.engine.CheckWrite(w); err != nil {
 		return err // before the guard is asked
 	}
-	a := abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite}
+	a := abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite, Strategy: cmp.Or(w.Strategy, engine.Replace)}
 	if w.Delete {
-		a.Action = abi.ActionDelete
+		a.Action, a.Strategy = abi.ActionDelete, ""
 	}
 	return c.askAbout(ctx, x.WriteGuard, w.Record, a, w.Value)
 }
@@ -156,12 +145,14 @@ func (b *realtime) transaction(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
+	for i := range writes {
+		writes[i].By, writes[i].TTL = c.Session.ID(), 0
+	}
 	if err := b.engine.CheckTransaction(writes); err != nil {
 		return err // before any guard is asked
 	}
 	for i := range writes {
 		w := &writes[i]
-		w.By = c.Session.ID()
 		if err := b.mayWrite(ctx, c, w); err != nil {
 			return engine.OfRecord(w.Record, err)
 		}
@@ -182,24 +173,21 @@ func (b *realtime) subscribeCollection(ctx context.Context, c *Call) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	ends := b.engine.Ends(c.Session)
 	x := c.table.exposed.Collection(id)
-	if x == nil || !c.allows(ctx, x.Guard, id, abi.Access{Topic: abi.TopicCollection, Action: abi.ActionSubscribe}) {
-		c.Reply(refusedCollection)
-		return nil
-	}
-	begun, err := b.engine.SubscribeCollection(ctx, c.Session, x, id)
-	if err != nil {
-		return err
-	}
-	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
-		b.engine.UnsubscribeCollection(ctx, c.Session, id)
-		c.Reply(refusedCollection)
-		return nil
-	}
-	c.ReplyWith(c.appendCollected(nil, begun))
-	c.AfterReply(begun.Release)
-	return nil
+	return b.subscribe(c, beginning{
+		refusal: refusedCollection,
+		may: func() bool {
+			return x != nil && c.allows(ctx, x.Guard, id, abi.Access{Topic: abi.TopicCollection, Action: abi.ActionSubscribe})
+		},
+		begin: func() ([]byte, func(), error) {
+			begun, err := b.engine.SubscribeCollection(ctx, c.Session, x, id)
+			if err != nil {
+				return nil, nil, err
+			}
+			return c.appendCollected(nil, begun), begun.Release, nil
+		},
+		undo: func() { b.engine.UnsubscribeCollection(ctx, c.Session, id) },
+	})
 }
 
 // refusedCollection answers a subscription to a collection that the client may
@@ -230,13 +218,4 @@ func (c *Call) appendCollected(b []byte, s engine.Collected) []byte {
 	}
 	b = strconv.AppendInt(append(b, `],"version":`...), s.Version, 10)
 	return append(b, '}')
-}
-
-func (b *realtime) unsubscribeCollection(ctx context.Context, c *Call) error {
-	in := c.fields()
-	id := in.name("collectionId")
-	if err := in.err(); err != nil {
-		return err
-	}
-	return c.replyBool(b.engine.UnsubscribeCollection(ctx, c.Session, id))
 }

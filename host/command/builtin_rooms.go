@@ -162,44 +162,33 @@ func (b *realtime) subscribePresence(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	ends := b.engine.Ends(c.Session)
-	x, visible := c.tracked(ctx, room)
-	if !visible {
-		c.Reply(refusedPresence)
-		return nil
-	}
+	var x *exposure.Presence
+	return b.subscribe(c, beginning{
+		refusal: refusedPresence,
+		may: func() (visible bool) {
+			x, visible = c.tracked(ctx, room)
+			return visible
+		},
+		begin: func() ([]byte, func(), error) { return b.watch(ctx, c, x, room) },
+		undo:  func() { b.engine.Unwatch(ctx, c.Session, room) },
+	})
+}
+
+// watch begins a subscription to presence, and makes the reply.
+func (b *realtime) watch(ctx context.Context, c *Call, x *exposure.Presence, room string) (reply []byte, release func(), err error) {
 	member := false
 	if c.Session.Dialect() == protocol.DialectRT {
 		if member, err = b.engine.IsMember(ctx, room, c.Session.ID()); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	watched, err := b.engine.Watch(ctx, c.Session, x, room)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if b.engine.Ends(c.Session) != ends { // what the guard has said may no longer hold
-		b.engine.Unwatch(ctx, c.Session, room)
-		c.Reply(refusedPresence)
-		return nil
-	}
-	reply := b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), watched.Present, member)
+	reply = b.appendPresent(ctx, c, []byte(`{"success":true,"present":`), watched.Present, member)
 	reply = engine.AppendStates(append(reply, `,"states":`...), watched.Snapshot, b.engine.ReplySize())
-	if len(reply) > b.engine.ReplySize() {
-		b.engine.Unwatch(ctx, c.Session, room)
-		return b.tooLarge()
-	}
-	c.ReplyWith(append(reply, '}'))
-	c.AfterReply(watched.Release)
-	return nil
-}
-
-func (b *realtime) unsubscribePresence(ctx context.Context, c *Call) error {
-	room, err := c.room()
-	if err != nil {
-		return err
-	}
-	return c.replyBool(b.engine.Unwatch(ctx, c.Session, room))
+	return append(reply, '}'), watched.Release, nil
 }
 
 func (b *realtime) getPresenceState(ctx context.Context, c *Call) error {

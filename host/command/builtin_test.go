@@ -55,6 +55,8 @@ func bind(guards map[string]command.Guard, o command.Builtins) bound {
 	}
 	set.Records = append(set.Records, exposure.Record{Pattern: mustParse("/^read.*$/")})
 	set.Collections = []exposure.Collection{{
+		Pattern: mustParse("shut:all"), Records: []exposure.Pattern{mustParse("none")}, Guard: "p.shut", Limit: 10,
+	}, {
 		Pattern: mustParse("open:all"), Records: []exposure.Pattern{mustParse("/^(open|shut).*$/")}, Limit: 10,
 	}}
 	set.Rooms = []exposure.Room{

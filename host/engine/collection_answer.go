@@ -153,24 +153,16 @@ func limitOf(x *exposure.Collection) int {
 	return min(x.Limit, exposure.MaxCollection)
 }
 
-// there remembers, for one run, which records have a value.
-type there map[string]bool
-
-// only returns those of an answer that have one: a resolver may not know yet
-// that a record was deleted.
-func (t there) only(ctx context.Context, x *collections, a *answer, out *leftOut) (*answer, error) {
+// only returns those records of an answer that have a value: a resolver may not
+// know yet that a record was deleted.
+func (x *collections) only(ctx context.Context, a *answer, out *leftOut) (*answer, error) {
 	kept := make([]string, 0, len(a.ids))
 	for _, id := range a.ids {
-		is, known := t[id]
-		if !known {
-			found, err := x.engine.node.Records().Get(ctx, id)
-			if err != nil {
-				return nil, storeError(abi.OpRecordsGet, err)
-			}
-			is = found.Value != nil
-			t[id] = is
+		found, err := x.engine.node.Records().Get(ctx, id)
+		if err != nil {
+			return nil, storeError(abi.OpRecordsGet, err)
 		}
-		if is {
+		if found.Value != nil {
 			kept = append(kept, id)
 		}
 	}

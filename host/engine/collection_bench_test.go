@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
@@ -52,11 +55,16 @@ func newBench(b *testing.B) (*Engine, *benchResolver) {
 			Filter: []exposure.Condition{conditionOf(b, "open", "true"), conditionOf(b, "team", `"$1"`)}},
 		{Pattern: patternOf(b, `/^list:.+$/`), Limit: 100, Records: records, Resolver: "p.0", Shared: true},
 	}}
+	return newBenchOf(b, set)
+}
+
+func newBenchOf(b *testing.B, set exposure.Set) (*Engine, *benchResolver) {
+	b.Helper()
 	r := new(benchResolver)
 	e := New(Options{
 		Hub: hub.New(hub.Limits{Outbox: 64 << 20}), Node: memory.New(memory.Options{}).Node("n1"),
 		Rules: benchRules{exposure.NewIndex(set)}, Observer: unobserved{}, Resolver: r, Log: slog.New(slog.DiscardHandler),
-		Limits: Limits{Subscriptions: 1 << 20, CollectionRecords: 1 << 20},
+		Limits: Limits{Subscriptions: 1 << 20, Collections: 1 << 20, CollectionRecords: 1 << 20},
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -197,5 +205,98 @@ func BenchmarkCollectionSubscribed(b *testing.B) {
 		}
 		begun.Release()
 		e.UnsubscribeCollection(ctx, s, "of:team0")
+	}
+}
+
+// dear is a resolver that takes its time of the processor, and says what one of
+// its collections has.
+type dear struct {
+	benchResolver
+	takes time.Duration
+}
+
+func (r *dear) Resolve(_ context.Context, _ *hub.Session, _ *exposure.Collection, id string) ([]string, error) {
+	for began := time.Now(); time.Since(began) < r.takes; {
+		runtime.KeepAlive(began)
+	}
+	if id == "list:mine" {
+		return r.ids, nil
+	}
+	return nil, nil
+}
+
+// BenchmarkCollectionStorm is how long a diff takes, with the 50 ms that it waits
+// for more, while three sessions subscribe to 100 collections each whose resolver
+// takes 1.7 ms of the processor.
+func BenchmarkCollectionStorm(b *testing.B) {
+	set := exposure.Set{Collections: []exposure.Collection{
+		{Pattern: patternOf(b, `/^list:.+$/`), Records: []exposure.Pattern{patternOf(b, `/^r:.+$/`)}, Resolver: "p.0"},
+	}}
+	e, _ := newBenchOf(b, set)
+	r := &dear{}
+	e.collections.resolver = r
+	for i := range 3 {
+		ids := make([]string, DefaultCollections)
+		for n := range ids {
+			ids[n] = fmt.Sprint("list:", i, ":", n)
+		}
+		benchSubscribe(b, e, ids...)
+	}
+	mine := benchSubscribe(b, e, "list:mine")
+	r.takes = 1700 * time.Microsecond
+	write := func(i int) {
+		if _, err := e.Write(context.Background(), Write{Record: "r:1", Value: strconv.AppendInt(nil, int64(i), 10)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var worst time.Duration
+	cpu := processorTime(b)
+	for i := 0; b.Loop(); i++ {
+		sub := e.collections.find(mine, "list:mine")
+		began, was := time.Now(), sub.seen.Load()
+		for write(i); sub.seen.Load() == was; {
+			time.Sleep(time.Millisecond)
+		}
+		worst = max(worst, time.Since(began))
+	}
+	b.ReportMetric(float64(worst.Milliseconds()), "ms-worst")
+	b.ReportMetric(float64((processorTime(b)-cpu).Milliseconds())/b.Elapsed().Seconds(), "ms-cpu/s")
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// BenchmarkCollectionCaptures is a subscription to a declared collection over
+// 300,000 records, and its end: of one again and again, or of another each time.
+func BenchmarkCollectionCaptures(b *testing.B) {
+	e, _ := newBench(b)
+	ctx := context.Background()
+	for i := range 300_000 {
+		w := Write{Record: fmt.Sprint("r:", i), Value: fmt.Appendf(nil, `{"open":true,"team":"team%d","rank":%d}`, i%20_000, i)}
+		if _, err := e.Write(ctx, w); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := benchSubscribe(b, e)
+	for _, teams := range []int{1, 50, 20_000} {
+		b.Run(fmt.Sprintf("captures=%d", teams), func(b *testing.B) {
+			cpu := processorTime(b)
+			for i := 0; b.Loop(); i++ {
+				id := fmt.Sprint("of:team", i%teams)
+				begun, err := e.SubscribeCollection(ctx, s, e.rules.Collection(id), id)
+				if err != nil {
+					b.Fatal(err)
+				}
+				begun.Release()
+				e.UnsubscribeCollection(ctx, s, id)
+			}
+			b.ReportMetric(float64((processorTime(b)-cpu).Milliseconds())/b.Elapsed().Seconds(), "ms-cpu/s")
+		})
 	}
 }

@@ -110,12 +110,15 @@ func AppendWithID(dst []byte, r *backplane.Record) []byte {
 		return append(dst, r.Value...)
 	}
 	dst = protocol.AppendString(append(dst, `{"id":`...), r.ID)
-	protocol.EachMember(r.Value, func(key, value []byte) bool {
-		if string(key) != "id" {
-			dst = protocol.AppendString(append(dst, ','), string(key))
+	protocol.EachWritten(r.Value, func(key, value []byte) bool {
+		if !protocol.SameString(key[1:len(key)-1], ownID) {
+			dst = append(append(dst, ','), key...)
 			dst = append(append(dst, ':'), value...)
 		}
 		return true
 	})
 	return append(dst, '}')
 }
+
+// ownID is the key of the id that old clients find in a record.
+var ownID = []byte("id")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/exposure"
@@ -36,12 +37,18 @@ type family struct {
 	// turn is a lock that can be waited for with a context: it is held while
 	// records are loaded.
 	turn chan struct{}
+	pace pace // of loading; whoever has the turn has it, too
+
+	expiring bool // guarded by the lock of collections; see collections.expire
 
 	mu         sync.Mutex
 	selections map[string]*selection   // by what captures make of the filter
 	byValue    map[string][]*selection // by the keys that the first captured condition asks for
 	// known are the records that are in tables.
 	known map[string]*knownRecord
+	// kept are the selections that no collection has any more, the oldest first;
+	// see collection_kept.go.
+	kept []*selection
 	// late, while records are loaded, holds the versions that have come into
 	// being meanwhile: what is listed may be older.
 	late map[string]backplane.Version
@@ -88,6 +95,7 @@ type selection struct {
 	table       table
 	// stale says that the table must be loaded, loading that it is being.
 	stale, loading bool
+	emptied        time.Time // while it is kept
 	// wasFirst and isFirst are for one change only.
 	wasFirst, isFirst bool
 	wait              wait
@@ -208,6 +216,7 @@ func (f *family) join(c *collection) *selection {
 			f.byValue[key] = append(f.byValue[key], s)
 		}
 	}
+	f.unkeep(s)
 	s.collections[c] = struct{}{}
 	return s
 }
@@ -238,15 +247,23 @@ func (f *family) selectionOf(id string) *selection {
 	return s
 }
 
-// leave takes a collection out of its selection, and reports whether the family
-// has no more.
-func (f *family) leave(c *collection, s *selection) (empty bool) {
+// leave takes a collection out of its selection. The last one leaves the table
+// behind for those who come soon.
+func (f *family) leave(c *collection, s *selection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(s.collections, c)
-	if len(s.collections) > 0 {
-		return false
+	switch {
+	case len(s.collections) > 0:
+	case f.declared && !s.stale && !s.loading:
+		f.keep(s)
+	default:
+		f.remove(s)
 	}
+}
+
+// remove takes a selection out; the lock is held, here and below.
+func (f *family) remove(s *selection) {
 	f.clear(s)
 	delete(f.selections, s.key)
 	for _, key := range s.keys {
@@ -258,10 +275,9 @@ func (f *family) leave(c *collection, s *selection) (empty bool) {
 			delete(f.byValue, key)
 		}
 	}
-	return len(f.selections) == 0
 }
 
-// clear empties a selection's table; the lock is held, here and below.
+// clear empties a selection's table.
 func (f *family) clear(s *selection) {
 	for _, e := range s.table.entries {
 		f.unhold(e.id)

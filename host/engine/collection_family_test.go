@@ -68,7 +68,11 @@ func followChanges(t *testing.T, random *rand.Rand) {
 	for s := range l.teams {
 		l.leave(s)
 	}
-	if f := l.family; len(f.known)+len(f.byValue)+len(f.selections) > 0 {
+	if n := len(l.family.kept); n == 0 || n > 3 {
+		t.Errorf("%d tables are kept", n)
+	}
+	l.family.discardOld(time.Now().Add(keptFor))
+	if f := l.family; len(f.kept)+len(f.known)+len(f.byValue)+len(f.selections) > 0 {
 		t.Errorf("%d records, %d values and %d selections are left", len(f.known), len(f.byValue), len(f.selections))
 	}
 }

@@ -43,7 +43,11 @@ type collection struct {
 	// changes counts how often its records may have become others.
 	changes  atomic.Uint64
 	retrying atomic.Bool // see retry
-	state    runState    // guarded by runs
+	// run is for all subscribers, as a party of its own or, where there is only
+	// one, of that one's.
+	run   run
+	party party
+	only  atomic.Pointer[holder]
 
 	// The lock of collections guards what follows.
 	family      *family
@@ -59,12 +63,13 @@ type holder struct {
 	collections map[string]*subscriber // by id; guarded by the lock of collections
 	// covered counts the records of all of them.
 	covered atomic.Int64
+	party   party
 }
 
 func (x *collections) init(e *Engine, r Resolver) {
 	x.engine, x.resolver = e, r
 	x.life, x.end = context.WithCancel(context.Background())
-	x.runs.tasks, x.runs.do = &e.tasks, func(c *collection) { x.resolveAgain(x.life, c) }
+	x.runs.tasks, x.runs.do = &e.tasks, func(r *run) time.Duration { return x.run(x.life, r) }
 	x.byID, x.families = make(map[string]*collection), make(map[string]*family)
 	x.holders = make(map[*hub.Session]*holder)
 }
@@ -77,11 +82,12 @@ func (x *collections) begin(s *hub.Session, exposed *exposure.Collection, id str
 	c := x.byID[id]
 	if c == nil {
 		c = &collection{id: id, subscribers: make(map[*subscriber]struct{})}
+		c.run.collection = c
 		x.byID[id] = c
 	}
 	if x.place(c, exposed) && len(c.subscribers) > 0 {
 		c.changes.Add(1)
-		x.runs.put(c)
+		x.again(c)
 	}
 	h := x.holders[s]
 	if h == nil {
@@ -89,6 +95,7 @@ func (x *collections) begin(s *hub.Session, exposed *exposure.Collection, id str
 		x.holders[s] = h
 	}
 	sub = &subscriber{session: s, collection: c, holder: h, version: 1, shown: noAnswer}
+	sub.run.collection, sub.run.subscriber = c, sub
 	sub.seen.Store(c.changes.Load())
 	old = h.collections[id]
 	if sub.ended = !sub.live(); sub.ended {
@@ -98,7 +105,20 @@ func (x *collections) begin(s *hub.Session, exposed *exposure.Collection, id str
 	h.collections[id] = sub
 	c.subscribers[sub] = struct{}{}
 	delete(c.subscribers, old)
+	c.counted()
 	return sub, old
+}
+
+// counted takes note of whether there is only one subscriber; the lock of
+// collections is held.
+func (c *collection) counted() {
+	var only *holder
+	if len(c.subscribers) == 1 {
+		for sub := range c.subscribers {
+			only = sub.holder
+		}
+	}
+	c.only.Store(only)
 }
 
 // find returns a session's subscription, nil where there is none.
@@ -131,6 +151,7 @@ func (x *collections) forget(sub *subscriber) {
 		delete(sub.holder.collections, sub.collection.id)
 	}
 	delete(sub.collection.subscribers, sub)
+	sub.collection.counted()
 	x.tidy(sub)
 }
 
@@ -164,9 +185,9 @@ func (x *collections) place(c *collection, exposed *exposure.Collection) (moved 
 }
 
 func (x *collections) displace(c *collection) {
-	if c.family != nil && c.family.leave(c, c.selection) {
-		delete(x.families, c.family.key)
-		x.publish()
+	if f := c.family; f != nil {
+		f.leave(c, c.selection)
+		x.expire(f, time.Now())
 	}
 	c.family, c.selection = nil, nil
 }
@@ -220,7 +241,7 @@ func (x *collections) due(s *selection) {
 	}
 	for _, c := range all {
 		c.changes.Add(1)
-		x.runs.put(c)
+		x.again(c)
 	}
 }
 

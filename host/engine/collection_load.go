@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -39,10 +40,12 @@ func (f *family) answer(s *selection) (ids []string, ok bool) {
 }
 
 // loadPage is how many records are read at a time, loadBytes how many bytes of
-// them.
+// them. loadTimes is the pace of a family: where it is loaded without end, that
+// takes half of the time.
 const (
 	loadPage  = 1000
 	loadBytes = 4 << 20
+	loadTimes = 2
 )
 
 // load fills the tables that are stale; the turn is taken. Changes go on being
@@ -53,6 +56,10 @@ func (f *family) load(ctx context.Context, records backplane.Records) (err error
 	defer func() { f.endLoad(loading, err == nil) }()
 	q := backplane.RecordQuery{Match: f.matches, Values: true, Limit: loadPage, Bytes: loadBytes}
 	for more := true; more; more = q.Cursor != "" {
+		if err = f.rest(ctx); err != nil {
+			return err
+		}
+		began := time.Now()
 		var page []backplane.Record
 		if page, q.Cursor, err = records.List(ctx, q); err != nil {
 			return err
@@ -60,8 +67,26 @@ func (f *family) load(ctx context.Context, records backplane.Records) (err error
 		for i := range page {
 			f.listed(&page[i])
 		}
+		now := time.Now()
+		f.pace.charge(now, loadTimes*now.Sub(began))
 	}
 	return nil
+}
+
+// rest waits until the pace allows another page to be read.
+func (f *family) rest(ctx context.Context) error {
+	left := f.pace.left(time.Now())
+	if left == 0 {
+		return nil
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (f *family) beginLoad() (loading []*selection) {
@@ -69,7 +94,7 @@ func (f *family) beginLoad() (loading []*selection) {
 	defer f.mu.Unlock()
 	f.late = make(map[string]backplane.Version)
 	for _, s := range f.selections {
-		if s.stale {
+		if s.stale && s.emptied.IsZero() {
 			f.clear(s)
 			s.loading = true
 			loading = append(loading, s)

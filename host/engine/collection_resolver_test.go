@@ -279,8 +279,8 @@ func TestChangesWhileItIsResolved(t *testing.T) {
 			return []string{"r:1"}, nil
 		})
 		l.set(t, "r:1", "1")
-		settle()
-		settle()
+		pass(10 * time.Second) // one that takes so long has to wait
+		synctest.Wait()
 		v.see(t, 2, "r:1", "r:2")
 		if calls, _ := l.take(); len(calls) != 3 {
 			t.Errorf("the resolver was called %d times", len(calls))

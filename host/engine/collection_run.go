@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
@@ -12,99 +11,62 @@ import (
 	"github.com/mesh-host/mesh-host/host/hub"
 )
 
-// runs resolves collections again: a few at a time, and each by one worker.
-type runs struct {
-	tasks *tasks
-	do    func(*collection)
-
-	mu      sync.Mutex
-	queue   []*collection
-	workers int
+// again has a collection resolved again for those subscribers for whom it may
+// have changed. It never blocks.
+func (x *collections) again(c *collection) {
+	p := &c.party
+	if only := c.only.Load(); only != nil {
+		p = &only.party
+	}
+	x.runs.put(&c.run, p)
 }
 
-// runState says where a collection is.
-type runState uint8
-
-const (
-	resting runState = iota
-	queued
-	running
-	runningAgain // and is to run once more
-)
-
-// maxRuns is how many collections of a node are resolved again at a time: each
-// may call plugins.
-const maxRuns = 8
-
-// put has a collection resolved again: after the run that is under way, if one
-// is. It never blocks.
-func (r *runs) put(c *collection) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch c.state {
-	case resting:
-		c.state = queued
-		r.queue = append(r.queue, c)
-		r.hire()
-	case running:
-		c.state = runningAgain
+// run resolves what is to be resolved again, and returns what that has cost.
+func (x *collections) run(ctx context.Context, r *run) time.Duration {
+	if r.subscriber != nil {
+		return x.resolveOne(ctx, r.subscriber)
 	}
+	return x.resolveAgain(ctx, r.collection)
 }
 
-// hire starts a worker unless there are enough; the lock is held.
-func (r *runs) hire() {
-	if r.workers < maxRuns && r.tasks.start(r.work) {
-		r.workers++
-	}
-}
-
-func (r *runs) work() {
-	for c := r.next(nil); c != nil; c = r.next(c) {
-		r.do(c)
-	}
-}
-
-// next takes note that a worker has done one, and returns the next; nil ends
-// the worker.
-func (r *runs) next(done *collection) *collection {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case done == nil:
-	case done.state == runningAgain:
-		done.state = queued
-		r.queue = append(r.queue, done)
-	default:
-		done.state = resting
-	}
-	if len(r.queue) == 0 {
-		r.queue = nil
-		r.workers--
-		return nil
-	}
-	c := r.queue[0]
-	r.queue[0], r.queue = nil, r.queue[1:]
-	c.state = running
-	return c
-}
+// each reports whether a resolver is asked for each subscriber.
+func each(exposed *exposure.Collection) bool { return exposed.Resolver != "" && !exposed.Shared }
 
 // resolveAgain tells those subscribers of a collection of what it has now for
-// whom that may have changed.
-func (x *collections) resolveAgain(ctx context.Context, c *collection) {
+// whom that may have changed. Where a resolver is asked for each of them, each
+// has a run of his own.
+func (x *collections) resolveAgain(ctx context.Context, c *collection) time.Duration {
 	exposed := x.engine.rules.Collection(c.id)
 	if exposed == nil {
-		return // closed now: what is there stays as it is
+		return 0 // closed now: what is there stays as it is
 	}
 	stale := x.stale(c, exposed)
-	known := make(there)
-	for len(stale) > 0 && ctx.Err() == nil {
-		group := 1
-		if exposed.Resolver == "" || exposed.Shared {
-			group = len(stale)
-		}
-		x.resolveFor(ctx, c, exposed, stale[:group], known)
-		stale = stale[group:]
+	if len(stale) == 0 || ctx.Err() != nil {
+		return 0
 	}
+	if !each(exposed) {
+		return x.resolveFor(ctx, c, exposed, stale)
+	}
+	for _, sub := range stale {
+		x.runs.put(&sub.run, &sub.holder.party)
+	}
+	return 0
+}
+
+// resolveOne tells a subscriber of what a collection has for him now.
+func (x *collections) resolveOne(ctx context.Context, sub *subscriber) time.Duration {
+	c := sub.collection
+	exposed := x.engine.rules.Collection(c.id)
+	switch {
+	case exposed == nil || ctx.Err() != nil || x.find(sub.session, c.id) != sub:
+		return 0
+	case !each(exposed): // no longer
+		x.again(c)
+		return 0
+	case sub.seen.Load() == c.changes.Load():
+		return 0
+	}
+	return x.resolveFor(ctx, c, exposed, []*subscriber{sub})
 }
 
 // storeRetry is after what time it is tried again where the store has failed.
@@ -119,7 +81,7 @@ func (x *collections) retry(c *collection) {
 	time.AfterFunc(storeRetry, func() {
 		c.retrying.Store(false)
 		c.changes.Add(1)
-		x.runs.put(c)
+		x.again(c)
 	})
 }
 
@@ -142,25 +104,21 @@ func (x *collections) stale(c *collection, exposed *exposure.Collection) (all []
 }
 
 // resolveFor resolves a collection once for some subscribers. Where that fails
-// they keep what they have; the next change tries it again.
-func (x *collections) resolveFor(ctx context.Context, c *collection, exposed *exposure.Collection, subs []*subscriber, known there) {
+// they keep what they have; the next change tries it again. It returns what it has
+// cost: what asking took, and of telling the part of one subscriber.
+func (x *collections) resolveFor(ctx context.Context, c *collection, exposed *exposure.Collection, subs []*subscriber) time.Duration {
 	now := c.changes.Load()
 	for _, sub := range subs {
 		sub.seen.Store(now)
 	}
 	if len(subs) == 1 && !subs[0].live() {
-		return
+		return 0
 	}
-	to, out, err := x.answer(ctx, c, subs[0].session, exposed)
+	began := time.Now()
+	to, out, err := x.ask(ctx, c, subs[0].session, exposed)
+	asked := time.Now()
 	if err != nil {
-		x.failed(ctx, c, err, exposed.Resolver == "")
-		return
-	}
-	if exposed.Resolver != "" {
-		if to, err = known.only(ctx, x, to, &out); err != nil {
-			x.failed(ctx, c, err, true)
-			return
-		}
+		return asked.Sub(began)
 	}
 	differences := make(map[*answer]*difference)
 	for part := range slices.Chunk(subs, batchSize) {
@@ -168,6 +126,22 @@ func (x *collections) resolveFor(ctx context.Context, c *collection, exposed *ex
 		x.engine.hub.Relieve()
 	}
 	x.report(c.id, out)
+	return asked.Sub(began) + time.Since(asked)/time.Duration(len(subs))
+}
+
+// ask asks what a collection has now, for a session or for all. What a resolver
+// names is there. Errors are taken note of.
+func (x *collections) ask(ctx context.Context, c *collection, s *hub.Session, exposed *exposure.Collection) (*answer, leftOut, error) {
+	to, out, err := x.answer(ctx, c, s, exposed)
+	store := exposed.Resolver == ""
+	if err == nil && !store {
+		store = true
+		to, err = x.only(ctx, to, &out)
+	}
+	if err != nil {
+		x.failed(ctx, c, err, store)
+	}
+	return to, out, err
 }
 
 // failed takes note that a collection could not be resolved, or not be told, and

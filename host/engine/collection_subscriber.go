@@ -23,6 +23,7 @@ type subscriber struct {
 	seen atomic.Uint64
 	// begun says that the reply is with the client: diffs may follow.
 	begun atomic.Bool
+	run   run // where a resolver is asked for each subscriber
 
 	mu      sync.Mutex
 	shown   *answer   // what the client has; each of its records is covered

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
@@ -30,6 +32,10 @@ type Collected struct {
 // a reply may carry, and with what the resolver has said.
 func (e *Engine) SubscribeCollection(ctx context.Context, s *hub.Session, x *exposure.Collection, id string) (Collected, error) {
 	t := hub.Topic{Kind: hub.CollectionTopic, Name: id}
+	if !s.Subscribed(t) && s.Subscriptions(hub.CollectionTopic) >= e.limits.Collections {
+		return Collected{}, protocol.NewError(abi.CodeLimit, fmt.Sprintf(
+			"This connection subscribes to %d collections, as many as limits.collections allows; unsubscribe from some first", e.limits.Collections))
+	}
 	hold, err := e.hold(ctx, s, t, hub.Terms{})
 	if err != nil {
 		return Collected{}, err
@@ -79,7 +85,7 @@ func (x *collections) flow(sub *subscriber) {
 		r.hold.Release()
 	}
 	if sub.seen.Load() < sub.collection.changes.Load() {
-		x.runs.put(sub.collection)
+		x.again(sub.collection)
 	}
 }
 

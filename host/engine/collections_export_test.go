@@ -1,12 +1,19 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
-// CollectionsLeft says what an engine's collections keep, "" for nothing.
+// CollectionsLeft says what an engine's collections keep once the tables that are
+// kept for a while are gone, "" for nothing.
 func CollectionsLeft(e *Engine) string {
 	x := &e.collections
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for _, f := range x.families {
+		x.expire(f, time.Now().Add(keptFor))
+	}
 	if len(x.byID)+len(x.families)+len(x.holders) == 0 && x.concerned.Load() == nil {
 		return ""
 	}

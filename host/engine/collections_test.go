@@ -84,7 +84,7 @@ func TestOldClientsTakeRecordsWithTheirIDs(t *testing.T) {
 		l.set(t, "r:1", "1")
 		settle()
 		want := []string{
-			`{"command":"rt/collection-diff","payload":{"collectionId":"list:a","added":[{"id":"r:1","a":1.50,"b":[2]},{"id":"r:2"},` +
+			`{"command":"rt/collection-diff","payload":{"collectionId":"list:a","added":[{"id":"r:1","a":1.50,"\u0062":[2]},{"id":"r:2"},` +
 				`{"id":"r:3","record":[1]},{"id":"r:4","record":"x"}],"removed":[],"version":2}}`,
 			`{"command":"rt/record-update","payload":{"recordId":"r:1","full":1,"version":2,`,
 			`{"command":"rt/collection-diff","payload":{"collectionId":"list:a","added":[],` +

@@ -19,6 +19,9 @@ const (
 	maxQueued = 64
 	// maxQueuedBytes is how much all of them may keep.
 	maxQueuedBytes = 64 << 20
+	// fairShare is the part of all, of their number and their bytes, that one
+	// connection may fill.
+	fairShare = 8
 	// admitPatience is how long a change waits for room, and admitPause how
 	// often it looks.
 	admitPatience = time.Second
@@ -26,9 +29,9 @@ const (
 )
 
 // events runs the observer for what happens to rooms and records: each event
-// once, those of a connection or a record in order, beside whatever caused them. A change that someone
-// asks for is not made while too many wait; what follows from an end, such as a
-// connection's, always is.
+// once, those of a connection or a record in order, beside whatever caused them. A
+// change that someone asks for is not made while too many wait; what follows from
+// an end, such as a connection's, always is.
 type events struct {
 	observer Observer
 	limit    int64
@@ -45,8 +48,12 @@ type events struct {
 
 type eventShard struct {
 	mu     sync.Mutex
-	queues map[string]*queue
+	queues map[string]*queue // by what they are about
+	shares map[string]share  // by who has caused them
 }
+
+// share is what of a connection's waits.
+type share struct{ events, bytes int64 }
 
 // queue holds the events about one thing while one of them runs.
 type queue struct {
@@ -59,6 +66,7 @@ func (x *events) init(o Observer, limit int, t *tasks) {
 	x.life, x.end = context.WithCancel(context.Background())
 	for i := range x.shards {
 		x.shards[i].queues = make(map[string]*queue)
+		x.shards[i].shares = make(map[string]share)
 	}
 }
 
@@ -66,9 +74,42 @@ func (x *events) shard(about string) *eventShard {
 	return &x.shards[maphash.String(x.seed, about)%uint64(len(x.shards))]
 }
 
-// crowded reports whether a change of something would have to wait.
-func (x *events) crowded(about string) bool {
-	return x.waiting.Load() > 0 && (x.full() || x.queued(about) >= maxQueued)
+// crowded reports whether a change of something, by a connection, would have to
+// wait.
+func (x *events) crowded(about, by string) bool {
+	return x.waiting.Load() > 0 && (x.full() || x.queued(about) >= maxQueued || x.greedy(by))
+}
+
+// greedy reports whether a connection has filled its share.
+func (x *events) greedy(by string) bool {
+	if by == "" {
+		return false
+	}
+	shard := x.shard(by)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	has := shard.shares[by]
+	return has.events >= max(maxQueued, x.limit/fairShare) || has.bytes >= maxQueuedBytes/fairShare
+}
+
+// count takes note of an event that waits, or with -1 does no more.
+func (x *events) count(e event, sign int64) {
+	size := sign * e.size()
+	x.waiting.Add(sign)
+	x.bytes.Add(size)
+	by := e.by()
+	if by == "" {
+		return
+	}
+	shard := x.shard(by)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	has := shard.shares[by]
+	if has = (share{has.events + sign, has.bytes + size}); has.events == 0 {
+		delete(shard.shares, by)
+	} else {
+		shard.shares[by] = has
+	}
 }
 
 // full reports whether too many events wait, whatever they are about.
@@ -90,27 +131,27 @@ func (x *events) queued(about string) int {
 type hooked struct{}
 
 // crowdedFor is crowded for a change within a context.
-func (x *events) crowdedFor(ctx context.Context, about string) bool {
+func (x *events) crowdedFor(ctx context.Context, about, by string) bool {
 	if ctx.Value(hooked{}) != nil {
 		return x.full()
 	}
-	return x.crowded(about)
+	return x.crowded(about, by)
 }
 
 // admit waits a moment until a change of something may bring an event.
-func (x *events) admit(ctx context.Context, about string) error {
-	if !x.crowdedFor(ctx, about) {
+func (x *events) admit(ctx context.Context, about, by string) error {
+	if !x.crowdedFor(ctx, about, by) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, admitPatience)
 	defer cancel()
 	ticker := time.NewTicker(admitPause)
 	defer ticker.Stop()
-	for x.crowdedFor(ctx, about) {
+	for x.crowdedFor(ctx, about, by) {
 		select {
 		case <-ctx.Done():
 			return protocol.NewError(abi.CodeRateLimit, fmt.Sprintf(
-				"Too many events wait for their hooks: %d of this connection or record, or limits.hooks (%d) of all", maxQueued, x.limit))
+				"Too many events wait for their hooks: %d of this connection or record, an eighth of what may wait by this connection, or limits.hooks (%d) or %d MiB of all", maxQueued, x.limit, maxQueuedBytes>>20))
 		case <-ticker.C:
 		}
 	}
@@ -119,10 +160,17 @@ func (x *events) admit(ctx context.Context, about string) error {
 
 // Crowded reports whether joining or leaving a room would have to wait for
 // hooks, as Join and Leave then do for up to a second.
-func (e *Engine) Crowded(connection string) bool { return e.events.crowded(connection) }
+func (e *Engine) Crowded(connection string) bool { return e.events.crowded(connection, connection) }
 
 // add has an event observed. It never blocks.
 func (x *events) add(e event) {
+	if x.enqueue(e) {
+		x.count(e, 1)
+	}
+}
+
+// enqueue reports false where no one is told any more.
+func (x *events) enqueue(e event) bool {
 	about := e.about()
 	shard := x.shard(about)
 	shard.mu.Lock()
@@ -131,13 +179,12 @@ func (x *events) add(e event) {
 	if q == nil {
 		q = &queue{done: make(chan struct{})}
 		if !x.tasks.start(func() { x.run(about, q) }) {
-			return // no one is told any more
+			return false
 		}
 		shard.queues[about] = q
 	}
 	q.events = append(q.events, e)
-	x.waiting.Add(1)
-	x.bytes.Add(e.size())
+	return true
 }
 
 // run observes the events of a queue until there are none.
@@ -150,8 +197,7 @@ func (x *events) run(about string, q *queue) {
 			return
 		}
 		next.tell(life, x.observer)
-		x.waiting.Add(-1)
-		x.bytes.Add(-next.size())
+		x.count(next, -1)
 	}
 }
 

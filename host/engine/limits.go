@@ -20,6 +20,7 @@ const (
 	DefaultRecordTombstone = 24 * time.Hour
 	DefaultTransaction     = 100
 
+	DefaultCollections       = 100
 	DefaultCollectionRecords = 10_000
 )
 
@@ -60,6 +61,9 @@ type Limits struct {
 	RecordTombstone time.Duration
 	// Transaction is the most operations of one (limits.transaction).
 	Transaction int
+	// Collections is the most collections of a session (limits.collections);
+	// they count as Subscriptions, too.
+	Collections int
 	// CollectionRecords is the most records of all collections of a session
 	// together (limits.collection_records).
 	CollectionRecords int
@@ -79,6 +83,7 @@ func (l Limits) withDefaults() Limits {
 	l.RecordPatches = max(0, orDefault(l.RecordPatches, DefaultRecordPatches))
 	l.RecordTombstone = orDefault(l.RecordTombstone, DefaultRecordTombstone)
 	l.Transaction = orDefault(l.Transaction, DefaultTransaction)
+	l.Collections = orDefault(l.Collections, DefaultCollections)
 	l.CollectionRecords = orDefault(l.CollectionRecords, DefaultCollectionRecords)
 	if l.KVSize == nil {
 		l.KVSize = func(string) int64 { return DefaultKVSize }

@@ -28,6 +28,8 @@ type Observer interface {
 type event interface {
 	// about is what an event comes in order with others of.
 	about() string
+	// by is the connection that has caused it, "" for none.
+	by() string
 	// size is what it keeps while it waits, in bytes, roughly.
 	size() int64
 	tell(ctx context.Context, o Observer)
@@ -48,12 +50,15 @@ type RoomEvent struct {
 
 func (e *RoomEvent) about() string { return e.Connection }
 
+func (e *RoomEvent) by() string { return e.Connection }
+
 func (e *RoomEvent) size() int64 { return int64(len(e.Metadata)) + eventSize }
 
 func (e *RoomEvent) tell(ctx context.Context, o Observer) { o.RoomChanged(ctx, *e) }
 
 // RecordEvent is a version of a record.
 type RecordEvent struct {
+	// RecordChange has no Patch, and Previous for a deletion only.
 	backplane.RecordChange
 	// Connection, User and Metadata are those of the client that wrote, as they
 	// were then; "" and nil where none did.
@@ -63,8 +68,10 @@ type RecordEvent struct {
 
 func (e *RecordEvent) about() string { return recordKey(e.ID) }
 
+func (e *RecordEvent) by() string { return e.By }
+
 func (e *RecordEvent) size() int64 {
-	return int64(len(e.Metadata)+len(e.Value)+len(e.Previous)+len(e.Patch)) + eventSize
+	return int64(len(e.Metadata)+len(e.Value)+len(e.Previous)) + eventSize
 }
 
 func (e *RecordEvent) tell(ctx context.Context, o Observer) { o.RecordChanged(ctx, *e) }

@@ -18,7 +18,7 @@ func (e *Engine) defineRecords(t operation.Table) {
 	})
 	operation.Define(t, abi.OpRecordsSet, func(ctx context.Context, _ operation.Caller, q *abi.RecordsSetRequest) (a abi.RecordsSetResponse, err error) {
 		w := Write{Record: q.RecordID, Value: q.Value, Strategy: q.Strategy, TTL: q.TTL}
-		if w.Expect, err = expected(q.ExpectVersion); err != nil {
+		if w.Expect, err = expected("expectVersion", q.ExpectVersion); err != nil {
 			return a, err
 		}
 		done, err := e.Write(ctx, w)
@@ -26,7 +26,7 @@ func (e *Engine) defineRecords(t operation.Table) {
 	})
 	operation.Define(t, abi.OpRecordsDelete, func(ctx context.Context, _ operation.Caller, q *abi.RecordsDeleteRequest) (a abi.RecordsDeleteResponse, err error) {
 		w := Write{Record: q.RecordID, Delete: true}
-		if w.Expect, err = expected(q.ExpectVersion); err != nil {
+		if w.Expect, err = expected("expectVersion", q.ExpectVersion); err != nil {
 			return a, err
 		}
 		done, err := e.Write(ctx, w)
@@ -57,14 +57,14 @@ func (e *Engine) defineRecords(t operation.Table) {
 }
 
 // expected reads an expectVersion; nil is none.
-func expected(text json.RawMessage) (*int64, error) {
+func expected(field string, text json.RawMessage) (*int64, error) {
 	text = protocol.TrimSpace(text)
 	if len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < 0 {
-		return nil, payloadError("expectVersion", "must be a version: 0, for no value, or more")
+		return nil, payloadError(field, "must be a version: 0, for no value, or more")
 	}
 	return &n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -96,7 +97,17 @@ func TestWritersBuildOnWhatIsNotKeptYet(t *testing.T) {
 			_, err := f.Write(ctx, engine.Write{Record: "r", Value: []byte("1"), Expect: version(99)})
 			refused <- err
 		})
+		var early atomic.Bool
+		running.Go(func() { // changes nothing, of what is not kept
+			defer early.Store(true)
+			if done, err := f.Write(ctx, engine.Write{Record: "r", Value: []byte(`{"a0":1}`), Strategy: engine.Merge}); err != nil || done.Changed {
+				t.Errorf("%+v, %v", done, err)
+			}
+		})
 		synctest.Wait()
+		if early.Load() {
+			t.Error("a writer was told that a version is there which is not kept")
+		}
 		if n := j.changes(); n != writers {
 			t.Errorf("%d changes wait to be kept", n)
 		}

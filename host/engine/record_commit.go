@@ -80,7 +80,7 @@ func (e *Engine) admitWrite(ctx context.Context, w *Write) error {
 	if !e.events.observer.ObservesRecord(w.Record) {
 		return nil
 	}
-	return e.events.admit(ctx, recordKey(w.Record))
+	return e.events.admit(ctx, recordKey(w.Record), w.By)
 }
 
 // current returns the records as they are: the one that the writer before has

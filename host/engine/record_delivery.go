@@ -53,6 +53,10 @@ func (r receiver) Wrote(c backplane.RecordChange) {
 	if !r.engine.events.observer.ObservesRecord(c.ID) {
 		return
 	}
+	c.Patch = nil
+	if c.Value != nil {
+		c.Previous = nil
+	}
 	e := &RecordEvent{RecordChange: c, Connection: c.By}
 	if s := r.engine.hub.Get(c.By); s != nil {
 		e.User, e.Metadata = s.User(), s.Metadata()

@@ -30,7 +30,7 @@ func (e *Engine) plan(w *Write, r backplane.Record) (backplane.RecordWrite, erro
 		Log: e.limits.RecordPatches, By: w.By,
 	}
 	if w.Expect != nil && *w.Expect != r.Number && (*w.Expect != 0 || r.Value != nil) {
-		return p, conflict(*w.Expect, r.Number)
+		return p, conflict(w.Fields.Options+"expectVersion", *w.Expect, r.Number)
 	}
 	if w.Delete {
 		p.Keep = r.Value == nil
@@ -41,7 +41,7 @@ func (e *Engine) plan(w *Write, r backplane.Record) (backplane.RecordWrite, erro
 		next = protocol.Merge(r.Value, w.Value, w.Strategy == DeepMerge)
 	}
 	if len(next) > e.limits.RecordSize {
-		return p, tooLarge("value", len(next), e.limits.RecordSize, "limits.record_size")
+		return p, tooLarge(w.valueField(), len(next), e.limits.RecordSize, "limits.record_size")
 	}
 	p.Value, p.Patch = next, record.Diff(r.Value, next)
 	if p.Keep = string(p.Patch) == "[]"; p.Keep {
@@ -56,8 +56,8 @@ func (e *Engine) plan(w *Write, r backplane.Record) (backplane.RecordWrite, erro
 // better off with the value.
 const minLogSize = 4 << 10
 
-func conflict(expected, current int64) error {
-	e := protocol.NewError(abi.CodeConflict, fmt.Sprintf("expectVersion: the record is at version %d, not %d", current, expected))
+func conflict(field string, expected, current int64) error {
+	e := protocol.NewError(abi.CodeConflict, fmt.Sprintf("%s: the record is at version %d, not %d", field, current, expected))
 	e.Data = append(strconv.AppendInt([]byte(`{"version":`), current, 10), '}')
 	return e
 }

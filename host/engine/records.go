@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,9 +30,16 @@ type Write struct {
 	TTL int64
 	// By is the connection that writes, "" for none.
 	By string
+	// Fields are what errors call the fields; the zero value is what operations
+	// call them.
+	Fields WriteFields
 
 	checked bool
 }
+
+// WriteFields are the names of a Write's fields where it comes from. Options goes
+// before the names of strategy, expectVersion and ttl.
+type WriteFields struct{ Record, Value, Options string }
 
 // Written is what has become of a Write.
 type Written struct {
@@ -126,14 +134,14 @@ func (e *Engine) CheckWrite(w *Write) error {
 }
 
 func (e *Engine) checkWrite(w *Write) error {
-	if err := checkName("recordId", w.Record); err != nil {
+	if err := checkName(cmp.Or(w.Fields.Record, "recordId"), w.Record); err != nil {
 		return err
 	}
 	if w.Expect != nil && *w.Expect < 0 {
-		return payloadError("expectVersion", "must be a version: 0, for no value, or more")
+		return payloadError(w.Fields.Options+"expectVersion", "must be a version: 0, for no value, or more")
 	}
 	if ttl := milliseconds(w.TTL); ttl < 0 || ttl > MaxTTL {
-		return payloadError("ttl", "must be 0 (as the record's pattern says) to %d milliseconds", MaxTTL.Milliseconds())
+		return payloadError(w.Fields.Options+"ttl", "must be 0 (as the record's pattern says) to %d milliseconds", MaxTTL.Milliseconds())
 	}
 	if w.Delete {
 		return nil
@@ -141,20 +149,26 @@ func (e *Engine) checkWrite(w *Write) error {
 	switch w.Strategy {
 	case "", Replace, Merge, DeepMerge:
 	default:
-		return payloadError("strategy", "must be %s, %s or %s", Replace, Merge, DeepMerge)
+		return payloadError(w.Fields.Options+"strategy", "must be %s, %s or %s", Replace, Merge, DeepMerge)
 	}
-	if len(w.Value) > e.limits.RecordSize {
-		return tooLarge("value", len(w.Value), e.limits.RecordSize, "limits.record_size")
-	}
+	return e.checkValue(w)
+}
+
+func (e *Engine) checkValue(w *Write) error {
+	field := w.valueField()
 	switch {
+	case len(w.Value) > e.limits.RecordSize:
+		return tooLarge(field, len(w.Value), e.limits.RecordSize, "limits.record_size")
 	case w.Value == nil:
-		return payloadError("value", "is missing")
+		return payloadError(field, "is missing")
 	case !protocol.ValidWithin(w.Value, recordLevels):
-		return payloadError("value", "must be one JSON value in UTF-8, nested at most %d deep", protocol.MaxDepth-recordLevels)
+		return payloadError(field, "must be one JSON value in UTF-8, nested at most %d deep", protocol.MaxDepth-recordLevels)
 	}
 	w.Value = protocol.TrimSpace(w.Value)
 	return nil
 }
+
+func (w *Write) valueField() string { return cmp.Or(w.Fields.Value, "value") }
 
 // listedOverhead is what a record of a list has beside its value, in bytes, at
 // most: its id, escaped, among them.

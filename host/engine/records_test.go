@@ -409,6 +409,9 @@ type writingBack struct {
 // RecordChanged implements engine.Observer.
 func (o *writingBack) RecordChanged(ctx context.Context, e engine.RecordEvent) {
 	<-o.gate
+	if o.engine == nil {
+		return
+	}
 	_, err := o.engine.Write(ctx, engine.Write{Record: e.ID, Value: []byte(`"mended"`)})
 	o.failed <- err
 }
@@ -435,5 +438,69 @@ func TestHooksMayWriteWhatTheyAreToldOf(t *testing.T) {
 				t.Errorf("a hook's own write: %v", err)
 			}
 		}
+	})
+}
+
+// Patches are for those who are better off with them.
+func TestPatchesThatAreLongerThanTheValueAreNotSent(t *testing.T) {
+	t.Parallel()
+	e, _ := newEngine(engine.Limits{})
+	c := e.connect(t, modern)
+	large := fmt.Sprintf(`{"a":1,"text":%q}`, strings.Repeat("x", 10_000))
+	first := e.write(t, "r", `{"a":1}`)
+	grown := e.write(t, "r", large)
+	if got := e.follow(t, c, engine.RecordSubscription{Record: "r", From: &first.Version}); got.Recovered {
+		t.Errorf("from the small to the large: %d patches", len(got.Patches))
+	}
+	e.write(t, "r", `{"a":2}`)
+	if got := e.follow(t, c, engine.RecordSubscription{Record: "r", From: &first.Version}); got.Recovered || string(got.Value) != `{"a":2}` {
+		t.Errorf("over what was large: %d patches, %.50s", len(got.Patches), got.Value)
+	}
+	if got := e.follow(t, c, engine.RecordSubscription{Record: "r", From: &grown.Version}); !got.Recovered || len(got.Patches) != 1 {
+		t.Errorf("from the large to the small: %d patches", len(got.Patches))
+	}
+}
+
+func TestHooksLearnWhoWrote(t *testing.T) {
+	t.Parallel()
+	e, _ := newEngine(engine.Limits{})
+	c := e.connect(t, hub.Info{User: "ann"})
+	if _, err := e.Write(ctx, engine.Write{Record: "seen:r", Value: []byte("1"), By: c.ID()}); err != nil {
+		t.Fatal(err)
+	}
+	e.seen.drain(t, e)
+	if got := e.seen.all(); !slices.Equal(got, []string{"record seen:r 1 1  ann"}) {
+		t.Errorf("hooks saw %q", got)
+	}
+}
+
+// One connection that writes more than hooks can take holds up itself.
+func TestOneWriterDoesNotFillTheHooks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &writingBack{observer: new(observer), gate: make(chan struct{}), failed: make(chan error, 10_000)}
+		node := memory.New(memory.Options{}).Node("n1")
+		o.engine = engine.New(engine.Options{
+			Hub: hub.New(hub.Limits{}), Node: node, Rules: &rules{exposure.NewIndex(exposure.Set{})}, Observer: o,
+			Log: slog.New(slog.DiscardHandler),
+		})
+		value := []byte(`"` + strings.Repeat("x", 500_000) + `"`)
+		write := func(i int, by string) error {
+			value[1], value[2] = byte('a'+i%20), byte('a'+i/20)
+			_, err := o.engine.Write(ctx, engine.Write{Record: fmt.Sprint("seen:", i), Value: value, By: by})
+			return err
+		}
+		n := 0
+		var err error
+		for ; err == nil && n < 1000; n++ {
+			err = write(n, "greedy")
+		}
+		wantError(t, err, abi.CodeRateLimit)
+		if err := write(n+1, "modest"); err != nil {
+			t.Errorf("another writer: %v", err)
+		}
+		o.engine = nil // its hooks write no more
+		close(o.gate)
+		synctest.Wait()
 	})
 }

@@ -20,7 +20,7 @@ func (e *Engine) Join(ctx context.Context, room, connection string, present bool
 	if err := e.checkRoomCount(connection, room); err != nil {
 		return false, err
 	}
-	if err := e.events.admit(ctx, connection); err != nil {
+	if err := e.events.admit(ctx, connection, connection); err != nil {
 		return false, err
 	}
 	defer e.hub.Relieve()
@@ -56,7 +56,7 @@ func (e *Engine) Leave(ctx context.Context, room, connection, reason string) (le
 	if err := checkName("roomName", room); err != nil {
 		return false, err
 	}
-	if err := e.events.admit(ctx, connection); err != nil {
+	if err := e.events.admit(ctx, connection, connection); err != nil {
 		return false, err
 	}
 	defer e.hub.Relieve()

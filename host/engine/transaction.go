@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -79,24 +80,25 @@ func parseOperation(where string, text []byte) (w Write, err error) {
 			return w, transactionError(where, "%q is unknown: op, recordId, value and options are not", protocol.CutText(key, protocol.MaxName))
 		}
 	}
-	err = ParseWriteOptions(seen["options"], &w)
+	w.Fields = WriteFields{Record: where + ".recordId", Value: where + ".value", Options: where + ".options."}
+	err = w.ParseOptions(seen["options"])
 	return w, err
 }
 
-// ParseWriteOptions reads the options of a write: strategy, expectVersion, ttl
-// in milliseconds; nil and null are none. It fails with EPAYLOAD.
-func ParseWriteOptions(text []byte, w *Write) (err error) {
+// ParseOptions reads the options of a write: strategy, expectVersion, ttl in
+// milliseconds; nil and null are none. It fails with EPAYLOAD.
+func (w *Write) ParseOptions(text []byte) (err error) {
 	if text == nil || string(text) == "null" {
 		return nil
 	}
 	if !protocol.IsObject(text) {
-		return payloadError("options", "must be an object")
+		return payloadError(strings.TrimSuffix(w.Fields.Options, "."), "must be an object")
 	}
 	seen := make(map[string]bool)
 	protocol.EachMember(text, func(key, value []byte) bool {
 		k := string(key)
 		if seen[k] {
-			err = payloadError("options."+k, "is there twice")
+			err = payloadError(w.Fields.Options+protocol.CutText(k, protocol.MaxName), "is there twice")
 			return false
 		}
 		seen[k] = true
@@ -111,17 +113,19 @@ func (w *Write) option(key string, value []byte) (err error) {
 	if string(value) == "null" {
 		return nil
 	}
+	field := w.Fields.Options + key
 	var ok bool
 	switch key {
 	case "strategy":
 		if w.Strategy, ok = protocol.Text(value); !ok {
-			return payloadError("options.strategy", "must be a string")
+			return payloadError(field, "must be a string")
 		}
 	case "expectVersion":
-		w.Expect, err = expected(value)
+		w.Expect, err = expected(field, value)
 	case "ttl":
 		if w.TTL, err = strconv.ParseInt(string(value), 10, 64); err != nil {
-			return payloadError("options.ttl", "must be a number of milliseconds")
+			w.TTL = -1 // which is refused, unless it means nothing
+			err = nil
 		}
 	}
 	return err

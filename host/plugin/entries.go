@@ -100,14 +100,13 @@ func (v *version) order(own *int) int {
 
 // compose makes a table's entries of all versions, which are sorted by file:
 // what has the same order runs in the order of the files, exposures in that of
-// the plugins' names, and within a plugin in that of its registration. Behind
-// them are those of plugins that have departed.
-func compose(versions []*version, departed map[string]exposure.Set) command.Entries {
+// the plugins' names, those that have departed among them, and within a plugin in
+// that of its registration.
+func compose(versions []*version, departed map[string]ranked[exposure.Set]) command.Entries {
 	e := command.Entries{
 		Authenticating: make(map[string]bool), Guards: make(map[string]command.Guard),
 		Resolvers: make(map[string]command.Resolver),
 	}
-	var exposures []ranked[exposure.Set]
 	var middleware []ranked[command.Handler]
 	var authenticators []ranked[command.Authenticator]
 	for _, v := range versions {
@@ -134,17 +133,23 @@ func compose(versions []*version, departed map[string]exposure.Set) command.Entr
 	}
 	e.Middleware = inOrder(middleware)
 	e.Authenticators = inOrder(authenticators)
-	byName := slices.SortedFunc(slices.Values(versions), func(a, b *version) int { return cmp.Compare(a.name, b.name) })
-	for _, v := range byName {
-		exposures = append(exposures, ranked[exposure.Set]{v.order(nil), v.entries.exposures})
-	}
-	for _, set := range inOrder(exposures) {
+	for _, set := range inOrder(byName(versions, departed)) {
 		e.Exposures = e.Exposures.With(set)
 	}
-	for _, plugin := range slices.Sorted(maps.Keys(departed)) {
-		e.Exposures = e.Exposures.With(departed[plugin])
-	}
 	return e
+}
+
+// byName returns the exposures of all plugins in the order of their names.
+func byName(versions []*version, departed map[string]ranked[exposure.Set]) []ranked[exposure.Set] {
+	all := maps.Clone(departed)
+	for _, v := range versions {
+		all[v.name] = ranked[exposure.Set]{v.order(nil), v.entries.exposures}
+	}
+	sorted := make([]ranked[exposure.Set], 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		sorted = append(sorted, all[name])
+	}
+	return sorted
 }
 
 func inOrder[T any](all []ranked[T]) []T {

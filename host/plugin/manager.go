@@ -73,7 +73,7 @@ type Manager struct {
 	// departed are the guarded exposures of plugins that have gone, by name.
 	scheduling bool
 	scanFailed bool
-	departed   map[string]exposure.Set
+	departed   map[string]ranked[exposure.Set]
 
 	mu    sync.Mutex
 	files map[string]*file // by name; changed by that goroutine only
@@ -83,7 +83,7 @@ type Manager struct {
 func New(o Options) (*Manager, error) {
 	m := &Manager{
 		dir: o.Dir, settle: o.Settle, settings: o.Settings, router: o.Router, log: o.Log,
-		files: make(map[string]*file), departed: make(map[string]exposure.Set), reloads: make(chan reload), closed: make(chan struct{}),
+		files: make(map[string]*file), departed: make(map[string]ranked[exposure.Set]), reloads: make(chan reload), closed: make(chan struct{}),
 	}
 	if m.settle <= 0 {
 		m.settle = DefaultSettle

@@ -88,11 +88,6 @@ func (e *Envelope) scanMembers(frame []byte, i int) (int, bool) {
 	}
 }
 
-// memberKey returns the text of a key; member starts at its quote.
-func memberKey(member []byte) []byte {
-	return stringText(member[:skipString(member, 0)])
-}
-
 // stringText returns the text of a valid JSON string with its quotes.
 func stringText(quoted []byte) []byte {
 	text := quoted[1 : len(quoted)-1]

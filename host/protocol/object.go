@@ -1,24 +1,25 @@
 package protocol
 
-import (
-	"bytes"
-	"slices"
-)
+import "slices"
 
 // EachMember calls fn with the key and the value's JSON text of each member
 // of a valid JSON object, in order, until fn returns false. It does nothing
-// where text is no object.
+// where text is no object. Lone surrogates in a key become U+FFFD.
 func EachMember(text []byte, fn func(key, value []byte) bool) {
+	EachWritten(text, func(key, value []byte) bool { return fn(stringText(key), value) })
+}
+
+// EachWritten is EachMember with the keys as they are written, in their quotes:
+// to compare them with SameString, and to write them again as they were.
+func EachWritten(text []byte, fn func(key, value []byte) bool) {
 	if !IsObject(text) {
 		return
 	}
 	i := skipSpace(text, skipSpace(text, 0)+1)
 	for i < len(text) && text[i] == '"' {
-		start := i
-		i = skipKeyIf(text, i, true)
-		key := memberKey(text[start:i])
-		start = i
-		i = skipValue(text, i, 1)
+		key := text[i:skipString(text, i)]
+		start := skipColon(text, i+len(key))
+		i = skipValue(text, start, 1)
 		if !fn(key, text[start:i]) {
 			return
 		}
@@ -42,75 +43,21 @@ func Member(text []byte, name string) []byte {
 	return found
 }
 
-// Merge lays the members of patch over those of base: shallowly, or, with
-// deep, object into object (arrays and everything else replace). Key order is
-// base's, then patch's. Both are valid JSON; where either is no object the
-// result is patch. The result shares no memory with its arguments.
-func Merge(base, patch []byte, deep bool) []byte {
-	if !IsObject(base) || !IsObject(patch) {
-		return bytes.Clone(patch)
-	}
-	return appendMerged(make([]byte, 0, len(base)+len(patch)), base, patch, deep)
-}
-
-func appendMerged(dst, base, patch []byte, deep bool) []byte {
-	under, over := membersOf(base), membersOf(patch)
-	dst = append(dst, '{')
-	for _, key := range under.keys {
-		value := under.values[key]
-		if next, ok := over.values[key]; ok && deep {
-			value = Merge(value, next, true)
-		} else if ok {
-			value = next
-		}
-		dst = appendMember(dst, key, value)
-	}
-	for _, key := range over.keys {
-		if _, ok := under.values[key]; !ok {
-			dst = appendMember(dst, key, over.values[key])
-		}
-	}
-	return append(dst, '}')
-}
-
-func appendMember(dst []byte, key string, value []byte) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	dst = append(AppendString(dst, key), ':')
-	return append(dst, value...)
-}
-
-// members is an object with the keys in the order of their first appearance.
-type members struct {
-	keys   []string
-	values map[string][]byte
-}
-
-func membersOf(object []byte) members {
-	m := members{values: make(map[string][]byte)}
-	EachMember(object, func(key, value []byte) bool {
-		k := string(key)
-		if _, ok := m.values[k]; !ok {
-			m.keys = append(m.keys, k)
-		}
-		m.values[k] = value
-		return true
-	})
-	return m
-}
-
-// Without returns an object without some of its members; what is no object is
-// returned as it is.
+// Without returns an object without some of its members; the keys of the others
+// stay as they are written. What is no object is returned as it is.
 func Without(object []byte, keys []string) []byte {
 	if !IsObject(object) {
 		return object
 	}
 	kept := []byte{'{'}
-	EachMember(object, func(key, value []byte) bool {
-		if k := string(key); !slices.Contains(keys, k) {
-			kept = appendMember(kept, k, value)
+	EachWritten(object, func(key, value []byte) bool {
+		if slices.Contains(keys, string(Unescape(key[1:len(key)-1]))) {
+			return true
 		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(append(kept, key...), ':'), value...)
 		return true
 	})
 	return append(kept, '}')

@@ -121,7 +121,7 @@ func sameScalar(a, b []byte) bool {
 	case bytes.Equal(a, b):
 		return true
 	case a[0] == '"' && b[0] == '"':
-		return sameString(a[1:len(a)-1], b[1:len(b)-1])
+		return protocol.SameString(a[1:len(a)-1], b[1:len(b)-1])
 	}
 	return isNumber(a[0]) && isNumber(b[0]) && sameNumber(a, b)
 }

@@ -1,6 +1,10 @@
 package record
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
 
 var seed = maphash.MakeSeed()
 
@@ -57,7 +61,7 @@ func (t *text) hashObject(i int) (h uint64, end int) {
 	return h, t.close(i)
 }
 
-func hashString(s []byte) uint64 { return maphash.Bytes(seed, unescape(s)) }
+func hashString(s []byte) uint64 { return maphash.Bytes(seed, protocol.Unescape(s)) }
 
 // hashNumber hashes a number's significant digits, and where the point is, save
 // for exponents of billions.

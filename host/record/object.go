@@ -3,6 +3,8 @@ package record
 import (
 	"bytes"
 	"slices"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // object compares two objects: side by side for as long as both have the same
@@ -17,12 +19,12 @@ func (d *differ) object(i, j int) (int, int) {
 	for !d.a.closed(i) && !d.b.closed(j) {
 		key, x := d.a.key(i)
 		other, y := d.b.key(j)
-		if !sameString(key, other) {
+		if !protocol.SameString(key, other) {
 			break
 		}
 		d.recurs(base, key)
 		mark := len(d.out)
-		i, j = d.member(unescape(key), x, y)
+		i, j = d.member(protocol.Unescape(key), x, y)
 		if len(d.out) != mark || d.whole {
 			d.differs(base, key)
 		}
@@ -68,7 +70,7 @@ func (d *differ) recurs(base int, key []byte) {
 		return
 	}
 	for _, k := range d.changed[base:] {
-		d.duplicate = d.duplicate || sameString(k, key)
+		d.duplicate = d.duplicate || protocol.SameString(k, key)
 	}
 }
 
@@ -86,7 +88,7 @@ func (d *differ) alone(base int) {
 	}
 	keys := slices.Clone(d.changed[base:])
 	for i, key := range keys {
-		keys[i] = unescape(key)
+		keys[i] = protocol.Unescape(key)
 	}
 	slices.SortFunc(keys, bytes.Compare)
 	for i := range keys[1:] {
@@ -145,7 +147,7 @@ func (d *differ) gather(t *text, i int) int {
 	for !t.closed(i) {
 		key, value := t.key(i)
 		end := t.skip(value)
-		d.members = append(d.members, member{unescape(key), value, end})
+		d.members = append(d.members, member{protocol.Unescape(key), value, end})
 		i = t.next(end)
 	}
 	d.charge(i - start)
@@ -209,7 +211,7 @@ func (d *differ) overrides(start, end int, left, right []member) {
 	}
 	for i := d.a.open(start); i < end; {
 		key, value := d.a.key(i)
-		key = unescape(key)
+		key = protocol.Unescape(key)
 		d.duplicate = d.duplicate || contains(left, key) || contains(right, key)
 		i = d.a.next(d.a.skip(value))
 	}

@@ -69,7 +69,7 @@ func (r *rewriter) object(i int) (end int) {
 		r.out = append(append(append(r.out, '"'), key...), '"', ':')
 		i = r.value(value)
 		r.out = append(r.out, ',')
-		r.members = append(r.members, member{unescape(key), start, len(r.out)})
+		r.members = append(r.members, member{protocol.Unescape(key), start, len(r.out)})
 	}
 	r.thin(r.members[base:], first)
 	r.members = r.members[:base]

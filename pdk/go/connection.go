@@ -6,7 +6,7 @@ var Connections ConnectionOperations
 // ConnectionOperations is the type of Connections.
 type ConnectionOperations struct{}
 
-// The strategies of SetMetadata.
+// The strategies of writing metadata and records.
 const (
 	// Replace puts the new value in the old one's place.
 	Replace = "replace"

@@ -32,7 +32,7 @@ const (
 	// ActionMetadata is to read the metadata of a room without being a member,
 	// or of a connection without sharing a room.
 	ActionMetadata = "metadata"
-	// ActionWrite is to write a record, whose new value is Value.
+	// ActionWrite is to write a record: Value, by Strategy.
 	ActionWrite = "write"
 	// ActionDelete is to delete a record.
 	ActionDelete = "delete"
@@ -48,6 +48,12 @@ func (c *GuardCall) Action() string { return c.memory.text(codec.Skip(c.request.
 // merge the part that will be laid over what is there. It is nil for all other
 // actions.
 func (c *GuardCall) Value() JSON { return c.Payload() }
+
+// Strategy returns how Value would be written: Replace, also where the client
+// names none, Merge or DeepMerge. It is "" for all actions but ActionWrite. A
+// Value that is no object, or meets none, replaces by any strategy: a guard that
+// is to keep what is there demands an object too.
+func (c *GuardCall) Strategy() string { return c.memory.text(codec.Skip(c.request.detail(), 2)) }
 
 // Guard registers a guard, which takes effect where an exposure names it: nil
 // allows, an error refuses, and so does a panic or a deadline that passes.

@@ -185,7 +185,8 @@ func TestConformanceGuards(t *testing.T) {
 	g := compile(t, "conformance-go.wasm", true, h).instantiate(t)
 	g.registration(t)
 	access := (&abi.Access{Topic: abi.TopicConnection, Action: abi.ActionMetadata}).Append(nil)
-	write := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite}).Append(nil)
+	write := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite, Strategy: "replace"}).Append(nil)
+	merge := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionWrite, Strategy: "deepMerge"}).Append(nil)
 	remove := (&abi.Access{Topic: abi.TopicRecord, Action: abi.ActionDelete}).Append(nil)
 	for _, test := range []struct {
 		guard, want string
@@ -203,6 +204,10 @@ func TestConformanceGuards(t *testing.T) {
 		{"values", "", abi.Request{Name: "checked:a", ConnectionID: "c1", Payload: []byte(`{"ok":true}`), Detail: write}},
 		{"values", "EDENIED: Not this: record write [1].", abi.Request{Name: "checked:a", ConnectionID: "c1", Payload: []byte(`[1]`), Detail: write}},
 		{"values", "EDENIED: Not this: record delete .", abi.Request{Name: "checked:a", ConnectionID: "c1", Detail: remove}},
+		{"merges", "", abi.Request{Name: "merged:a", ConnectionID: "c1", Payload: []byte(`{"a":1}`), Detail: merge}},
+		{"merges", "EDENIED: Not so: write deepMerge 1.", abi.Request{Name: "merged:a", ConnectionID: "c1", Payload: []byte(`1`), Detail: merge}},
+		{"merges", `EDENIED: Not so: write replace {"a":1}.`, abi.Request{Name: "merged:a", ConnectionID: "c1", Payload: []byte(`{"a":1}`), Detail: write}},
+		{"merges", "EDENIED: Not so: delete  .", abi.Request{Name: "merged:a", ConnectionID: "c1", Detail: remove}},
 	} {
 		test.request.Kind = abi.KindGuard
 		if test.request.Detail == nil {

@@ -10,6 +10,15 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
+// recordCost is what a record counts.
+func recordCost(id, value string, patches ...string) int64 {
+	bytes := len(id) + len(value) + backplane.RecordOverhead
+	for _, patch := range patches {
+		bytes += len(patch) + backplane.PatchOverhead
+	}
+	return int64(bytes)
+}
+
 // unlogged is an edit without a patch log.
 func unlogged(r backplane.Record, value string) backplane.RecordWrite {
 	w := edit(r, value)
@@ -29,7 +38,7 @@ func (n *node) within(limit int64, writes ...backplane.RecordWrite) (full bool) 
 
 func limitsRecords(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
-	limit := cost("r1", "12") + cost("r2", "9")
+	limit := recordCost("r1", "12") + recordCost("r2", "9")
 	for i, step := range []struct {
 		values map[string]string
 		full   bool
@@ -61,14 +70,34 @@ func limitsRecords(s *suite) {
 			}
 		}
 	}
+	limitsPatches(nodes[0], limit)
+}
+
+// limitsPatches writes patches to r2, without the two bytes that its value has:
+// there is room for two bytes of patches then, and what these cost is up to a
+// step.
+func limitsPatches(n *node, limit int64) {
 	for i, step := range []struct {
 		patch string
 		log   int
+		more  int64
 		full  bool
-	}{{"123", 1, true}, {"12", 1, false}, {"1", 5, true}, {"", 5, false}, {"21", 1, false}, {"1", 1, false}} {
-		w := edit(nodes[0].recordNow("r2"), "") // with bytes of value, there is room for patches
+	}{
+		{"12", 1, backplane.PatchOverhead - 1, true},
+		{"123", 1, backplane.PatchOverhead, true},
+		{"12", 1, backplane.PatchOverhead, false},
+		{"1", 5, 2 * backplane.PatchOverhead, true},
+		{"", 5, 2*backplane.PatchOverhead - 1, true},
+		{"", 5, 2 * backplane.PatchOverhead, false},
+		{"21", 1, 0, false}, // which makes it smaller
+		{"1", 1, 0, false},
+		{"11", 1, backplane.PatchOverhead, false},
+		{"", 0, 0, false},
+		{"", 1, backplane.PatchOverhead - 3, true},
+	} {
+		w := edit(n.recordNow("r2"), "")
 		w.Value, w.Patch, w.Log = []byte{}, []byte(step.patch), step.log
-		is(s.T, "full at patch "+strconv.Itoa(i), nodes[0].within(limit, w), step.full)
+		is(n.t, "full at patch "+strconv.Itoa(i), n.within(limit+step.more, w), step.full)
 	}
 }
 
@@ -89,7 +118,7 @@ func refusedRecords(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	nodes[1].subscribe(backplane.AllRecords, "")
 	at := nodes[0].write("r", "one")
-	used := cost("r", "one") + int64(len(">one"))
+	used := recordCost("r", "one", ">one")
 	for i := range 100 {
 		n := nodes[i%2]
 		large := edit(backplane.Record{ID: "new" + strconv.Itoa(i%3)}, strings.Repeat("x", 1000))
@@ -99,7 +128,7 @@ func refusedRecords(s *suite) {
 	s.wantRecord(nodes, "r", at, "one")
 	s.wantRecord(nodes, "new0", backplane.Version{}, "")
 	want(s.T, "records", s.readAll(nodes[0].listRecords, 10), []string{"r"})
-	limit := used + cost("new0", "1")
+	limit := used + recordCost("new0", "1")
 	is(s.T, "full", nodes[0].within(limit, unlogged(backplane.Record{ID: "new0"}, "12")), true)
 	is(s.T, "full", nodes[0].within(limit, unlogged(backplane.Record{ID: "new0"}, "1")), false)
 	nodes[0].write("r", "last")
@@ -111,7 +140,7 @@ func refusedRecords(s *suite) {
 func hammerRecordLimit(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	ids := numbered("r", 10)
-	limit := 10*cost(ids[0], "") + 5000
+	limit := 10*recordCost(ids[0], "") + 5000
 	hammer(func(worker int) {
 		n := nodes[worker%2]
 		for range rounds {

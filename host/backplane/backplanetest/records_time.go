@@ -221,7 +221,7 @@ func (s *suite) wantRoom(n *node) {
 	s.Helper()
 	ttl := s.backend.ttl()
 	ids := numbered(n.ID(), 20)
-	limit := int64(len(ids)) * (cost(ids[0], "1") + int64(len(">1")))
+	limit := int64(len(ids)) * recordCost(ids[0], "1", ">1")
 	for range 3 {
 		for _, id := range ids {
 			w := s.expiring(n.recordNow(id), "1")
@@ -233,7 +233,7 @@ func (s *suite) wantRoom(n *node) {
 		want(s.T, "records", s.readAll(n.listRecords, 10), nil) // from here on there are tombstones
 		pass(ttl + ttl/4)
 	}
-	large := edit(backplane.Record{ID: n.ID()}, string(make([]byte, limit-cost(n.ID(), ""))))
+	large := edit(backplane.Record{ID: n.ID()}, string(make([]byte, limit-recordCost(n.ID(), ""))))
 	large.Log = 0
 	is(s.T, "full", n.within(limit, large), false)
 }

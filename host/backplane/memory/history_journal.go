@@ -13,14 +13,16 @@ import (
 // a stream come one after the other, and those of the next stream of the channel
 // are others.
 //
-//	stream   format, id, and as unsigned varints: top, time of the newest
-//	         message (ms since 1970), count, TTL (ns)
+//	stream   format, id, in format 2 the epoch, and as unsigned varints: top,
+//	         time of the newest message (ms since 1970), count, TTL (ns)
 //	message  format, time (ms since 1970, 8 bytes), data
 //
 // The stream's entry is not written with every message: its top and time are
-// those of its last message, if there is one.
+// those of its last message, if there is one. Format 1 is for streams whose epoch
+// is the id, format 2 for those whose epoch was renewed.
 const (
 	streamFormat  = 1
+	renewedFormat = 2
 	messageFormat = 1
 	// messageHeader is what an entry has in front of a message's data.
 	messageHeader = 9
@@ -115,6 +117,10 @@ func (s *stream) entry() JournalEntry {
 	s.journaled = true
 	b := make([]byte, 0, 32)
 	b = binary.BigEndian.AppendUint64(append(b, streamFormat), s.id)
+	if s.life != s.id {
+		b[0] = renewedFormat
+		b = binary.BigEndian.AppendUint64(b, s.life)
+	}
 	for _, number := range []int64{s.top, s.time, int64(s.count), s.ttl} {
 		b = binary.AppendUvarint(b, uint64(number))
 	}
@@ -132,8 +138,12 @@ func decodeStream(key, entry []byte) (*stream, error) {
 	channel := string(k.text())
 	k.end()
 	e := reader{rest: entry}
-	e.format(streamFormat)
+	format := e.format(renewedFormat)
 	s := newStream(0, channel, e.fixed())
+	if format == renewedFormat {
+		s.begin(e.fixed())
+		e.bad = e.bad || s.life == s.id
+	}
 	s.top, s.time = e.integer(), e.integer()
 	count := e.integer()
 	s.count, s.ttl = int(count), e.integer()

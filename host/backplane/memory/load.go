@@ -6,9 +6,10 @@ import (
 )
 
 // Open makes a store with what the journal has kept, less what has expired
-// meanwhile, and with less history where HistorySize has become smaller. Without
-// a journal it is New. It fails where the journal cannot be read, or has an entry
-// that this version does not understand, which the error names.
+// meanwhile, and with less history where HistorySize has become smaller. With
+// NewEpochs it returns once the journal has kept them. Without a journal it is New.
+// It fails where the journal cannot be read, or has an entry that this version does
+// not understand, which the error names.
 func Open(o Options) (*Store, error) {
 	s := New(o)
 	if o.Journal == nil {
@@ -22,11 +23,15 @@ func Open(o Options) (*Store, error) {
 		}
 	}
 	s.journal = o.Journal
-	if len(out) == 0 {
-		return s, nil
+	if len(out) > 0 {
+		if err := s.kept(context.Background(), s.journal.Append(out, nil)); err != nil {
+			return nil, fmt.Errorf("memory: remove what has expired: %w", err)
+		}
 	}
-	if err := s.kept(context.Background(), s.journal.Append(out, nil)); err != nil {
-		return nil, fmt.Errorf("memory: remove what has expired: %w", err)
+	if o.NewEpochs {
+		if err := s.renewEpochs(); err != nil {
+			return nil, fmt.Errorf("memory: begin new epochs: %w", err)
+		}
 	}
 	return s, nil
 }

@@ -61,6 +61,12 @@ func TestDamagedEntriesAreNotLoaded(t *testing.T) {
 			entry[chatKey] = tail(entry[chatKey], at, with...)
 		}
 	}
+	renewed := func(change byte) func(tables, []string) {
+		return func(all tables, _ []string) {
+			entry := all[memory.StreamTable]
+			entry[chatKey] = renewedStream(entry[chatKey], change)
+		}
+	}
 	for name, c := range map[string]struct {
 		spoil func(all tables, messages []string)
 		says  string
@@ -75,7 +81,10 @@ func TestDamagedEntriesAreNotLoaded(t *testing.T) {
 		"a room of none":             {set(memory.RoomTable, roomKey, 0, 0), "the room\" of rooms is damaged"},
 		"a room's name cut short":    {move(memory.RoomTable, roomKey, "\x08the roo"), "damaged"},
 		"a room's name with more":    {move(memory.RoomTable, roomKey, "\x08the room!"), "damaged"},
-		"a stream of another format": {set(memory.StreamTable, chatKey, 0, 2), "the chat\" of streams has format 2"},
+		"a stream of another format": {set(memory.StreamTable, chatKey, 0, 3), "the chat\" of streams has format 3"},
+		"a renewed one without more": {set(memory.StreamTable, chatKey, 0, 2), "the chat\" of streams is damaged"},
+		"a renewed one that is not":  {renewed(0), "the chat\" of streams is damaged"},
+		"a renewed one":              {renewed(1), ""},
 		"a stream of none":           {set(memory.StreamTable, chatKey, 0, 0), "the chat\" of streams is damaged"},
 		"a stream without a top":     {stream(9, 0), "damaged"},
 		"a stream's top too high":    {stream(9, 7), "\"the chat\" has no message 4"},
@@ -111,6 +120,14 @@ func TestDamagedEntriesAreNotLoaded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// renewedStream makes of a stream's entry one whose epoch is the id, but for a
+// change of a byte.
+func renewedStream(entry []byte, change byte) []byte {
+	id := slices.Clone(entry[1:9])
+	id[7] ^= change
+	return slices.Concat([]byte{2}, entry[1:9], id, entry[9:])
 }
 
 // fuzzed opens a store with one entry of a table more, or returns nil where it is
@@ -177,6 +194,7 @@ func FuzzLoadStreams(f *testing.F) {
 	seed := sampleOfRest(f).kept
 	for _, key := range messageKeys(&ledger{kept: seed}) {
 		f.Add([]byte(chatKey), seed[memory.StreamTable][chatKey], []byte(key), seed[memory.MessageTable][key])
+		f.Add([]byte(chatKey), renewedStream(seed[memory.StreamTable][chatKey], 1), []byte(key), seed[memory.MessageTable][key])
 	}
 	f.Add([]byte(chatKey), seed[memory.StreamTable][chatKey], []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, streamKey, streamEntry, messageKey, messageEntry []byte) {

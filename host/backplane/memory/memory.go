@@ -49,6 +49,11 @@ type Options struct {
 	// Journal keeps records, streams, the metadata of rooms and the values of
 	// the KV; nil: nothing outlives the process. It is Open that uses it.
 	Journal Journal
+	// NewEpochs has Open give every record, tombstones too, and every stream of
+	// the journal a new epoch. Values, versions, messages and offsets stay, the
+	// patches of records go. It is for a journal that was put back to an earlier
+	// state. No client is then patched from what it knows of the other history.
+	NewEpochs bool
 }
 
 // Store is what the nodes of an embedded backplane share. It is safe for

@@ -20,17 +20,20 @@ func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// format reads the number of the format, which is to be the one given.
-//
-//nolint:unparam // each kind of entry has its own number; all begin with 1
-func (r *reader) format(known byte) {
-	switch got := r.take(1); {
-	case r.bad || got[0] == known:
+// format reads the number of the format, which is to be one from 1 to the newest;
+// 0 where it is not.
+func (r *reader) format(newest byte) byte {
+	got := r.take(1)
+	switch {
+	case r.bad:
+		return 0
 	case got[0] == 0:
 		r.bad = true
-	default:
+	case got[0] > newest:
 		r.unknown, r.bad = got[0], true
+		return 0
 	}
+	return got[0]
 }
 
 func (r *reader) take(n int64) []byte {

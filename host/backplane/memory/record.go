@@ -19,7 +19,6 @@ type record struct {
 	hash uint64
 
 	mu     sync.Mutex
-	gone   bool // no longer in the store: look the id up again
 	epoch  string
 	number int64  // 0 while it is blank
 	value  []byte // nil where it is deleted
@@ -36,6 +35,8 @@ type record struct {
 	// counts the versions that are not kept yet.
 	at     int64
 	unkept atomic.Int32
+
+	gone bool // no longer in the store: look the id up again; under mu
 }
 
 func newEpoch() string { return strconv.FormatUint(rand.Uint64(), 36) }
@@ -103,11 +104,11 @@ func (r *record) size() int64 {
 	if r.number == 0 {
 		return 0
 	}
-	return recordSize(r.id, r.value, r.log.size)
+	return recordSize(r.id, r.value, r.log.count(), r.log.size())
 }
 
-func recordSize(id string, value []byte, log int) int64 {
-	return int64(len(id) + len(value) + log + backplane.EntryOverhead)
+func recordSize(id string, value []byte, patches, log int) int64 {
+	return int64(len(id) + len(value) + backplane.RecordOverhead + log + patches*backplane.PatchOverhead)
 }
 
 // growth is by how many bytes a write makes the record larger.
@@ -115,8 +116,11 @@ func (r *record) growth(w *backplane.RecordWrite) int64 {
 	if w.Keep {
 		return 0
 	}
-	_, _, log := r.log.fit(w)
-	return recordSize(r.id, w.Value, log) - r.size()
+	patches, added, log := r.log.fit(w)
+	if added {
+		patches++
+	}
+	return recordSize(r.id, w.Value, patches, log) - r.size()
 }
 
 // write makes the next version, whose growth is accounted for already; the
@@ -127,7 +131,7 @@ func (s *Store) write(r *record, w *backplane.RecordWrite, to *news) backplane.R
 		r.epoch = newEpoch()
 	}
 	stay, logged, _ := r.log.fit(w)
-	for r.log.n > stay {
+	for r.log.count() > stay {
 		to.drop(r)
 	}
 	r.number++

@@ -30,7 +30,7 @@ func (r *record) encode(value []byte, ends uint64) []byte {
 		b[1] = 1
 	}
 	b = appendText(b, r.epoch)
-	for _, number := range []uint64{uint64(r.number), uint64(r.log.n), wholeMilliseconds(r.tombstone), ends} {
+	for _, number := range []uint64{uint64(r.number), uint64(r.log.count()), wholeMilliseconds(r.tombstone), ends} {
 		b = binary.AppendUvarint(b, number)
 	}
 	return append(append(make([]byte, 0, len(b)+len(value)), b...), value...)

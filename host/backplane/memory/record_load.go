@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
 // recordLoader puts the records of a journal into a store that has none.
@@ -61,8 +63,8 @@ func (l *recordLoader) patch(key, entry []byte) error {
 	if missing == 0 || number != r.number-missing+1 {
 		return fmt.Errorf("record %q has no place for the patch of version %d", id, number)
 	}
-	r.log.push(patch, r.log.n+int(missing))
-	l.recordBytes.Add(int64(len(patch)))
+	r.log.push(patch, r.log.count()+int(missing))
+	l.recordBytes.Add(int64(len(patch) + backplane.PatchOverhead))
 	if l.missing[id]--; missing == 1 {
 		delete(l.missing, id)
 	}

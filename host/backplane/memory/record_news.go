@@ -56,7 +56,7 @@ func (n *news) patch(r *record, w *backplane.RecordWrite, fits bool) []byte {
 // drop takes the oldest patch out of a record's log.
 func (n *news) drop(r *record) {
 	if n.node.store.journal != nil {
-		oldest := r.number - int64(r.log.n) + 1
+		oldest := r.number - int64(r.log.count()) + 1
 		n.entries = append(n.entries, JournalEntry{Table: PatchTable, Key: patchKey(r.id, oldest)})
 	}
 	r.log.pop()

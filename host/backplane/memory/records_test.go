@@ -56,7 +56,7 @@ func TestRecordsCount(t *testing.T) {
 	for _, n := range []*memory.Node{a, b, a} {
 		must(t, n.Bus().Subscribe(ctx, backplane.Topic{Kind: backplane.AllRecords}))
 	}
-	bytes := int64(len("r123"+">12345"+"12345>123"+"other") + 2*backplane.EntryOverhead)
+	bytes := int64(len("r123"+">12345"+"12345>123"+"other") + 2*(backplane.RecordOverhead+backplane.PatchOverhead))
 	if got, want := s.Stats(), (memory.Stats{Nodes: 2, Records: 2, RecordBytes: bytes, Subscriptions: 2}); got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

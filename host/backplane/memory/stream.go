@@ -18,8 +18,9 @@ const minIdle = 10 * time.Minute
 type stream struct {
 	channel string
 	hash    uint64
-	id      uint64
-	epoch   string // is the id as text
+	id      uint64 // of its messages in the journal
+	life    uint64 // the epoch as a number: the id, until it is renewed
+	epoch   string // as text
 	// used is when it was last used, by the store's clock, and blank long
 	// before where nothing was ever published on it.
 	used atomic.Int64
@@ -47,7 +48,14 @@ type stream struct {
 }
 
 func newStream(hash uint64, channel string, id uint64) *stream {
-	return &stream{channel: channel, hash: hash, id: id, epoch: strconv.FormatUint(id, 36), first: 1, index: nowhere}
+	s := &stream{channel: channel, hash: hash, id: id, first: 1, index: nowhere}
+	s.begin(id)
+	return s
+}
+
+// begin has an epoch begin, which is the one of all that is kept.
+func (s *stream) begin(epoch uint64) {
+	s.life, s.epoch = epoch, strconv.FormatUint(epoch, 36)
 }
 
 // blank is what sets a stream that nothing was published on behind all others

@@ -17,6 +17,9 @@ type Access struct {
 	Name string
 	// Value is what a client wants to write into a record, JSON text; "": none.
 	Value string
+	// Strategy is how that would be written, of the constants mesh.Replace,
+	// mesh.Merge and mesh.DeepMerge; "" of mesh.ActionWrite: mesh.Replace.
+	Strategy string
 }
 
 // Guard asks one of the plugin's guards whether a connection may have
@@ -36,7 +39,11 @@ func (h *Host) ask(name, connectionID string, a Access) error {
 	if !ok {
 		return fmt.Errorf("meshtest: there is no guard %q", name)
 	}
+	if a.Action == mesh.ActionWrite && a.Strategy == "" {
+		a.Strategy = mesh.Replace
+	}
 	detail := codec.AppendString(codec.AppendString(nil, a.Topic), a.Action)
+	detail = codec.AppendOptionalString(detail, a.Strategy)
 	r := request{kind: kindGuard, name: a.Name, connection: h.sender(connectionID), detail: detail}
 	if a.Value != "" {
 		r.payload = []byte(a.Value)

@@ -109,9 +109,9 @@ func (h *Host) mayWrite(connectionID string, w *write) error {
 	if e := w.check(); e != nil {
 		return e
 	}
-	a := Access{Topic: mesh.TopicRecord, Action: mesh.ActionWrite, Name: w.id, Value: w.value.String()}
+	a := Access{Topic: mesh.TopicRecord, Action: mesh.ActionWrite, Name: w.id, Value: w.value.String(), Strategy: w.strategy}
 	if w.remove {
-		a.Action, a.Value = mesh.ActionDelete, ""
+		a.Action, a.Value, a.Strategy = mesh.ActionDelete, "", ""
 	}
 	return h.ask(exposure.WriteGuard, connectionID, a)
 }

@@ -6,6 +6,7 @@ import mesh "github.com/mesh-host/mesh-host/pdk/go"
 func exposeRecords(p *mesh.Plugin) {
 	p.Guard("owners", owners)
 	p.Guard("values", values)
+	p.Guard("merges", merges)
 
 	p.Record("/^record:.+$/")
 	p.Record("/^shared:.+$/", mesh.Writable())
@@ -15,6 +16,7 @@ func exposeRecords(p *mesh.Plugin) {
 	p.Record("/^conflate:.+$/", mesh.Writable(), mesh.SlowConflate)
 	p.Record("/^own:.+$/", mesh.WritableBy("owners"))
 	p.Record("/^checked:.+$/", mesh.WritableBy("values"))
+	p.Record("/^merged:.+$/", mesh.WritableBy("merges"))
 	p.Record("/^private:.+$/", mesh.GuardedBy("users"), mesh.WritableBy("users"))
 	p.Record("bad:trap", mesh.GuardedBy("trapping"), mesh.WritableBy("trapping"))
 	p.Record("bad:spin", mesh.GuardedBy("spinning"), mesh.WritableBy("spinning"))
@@ -44,6 +46,18 @@ func values(c *mesh.GuardCall) error {
 		return nil
 	}
 	return mesh.Denied("Not this: " + c.Topic() + " " + c.Action() + " " + c.Value().String() + ".")
+}
+
+// merges allows laying members over those of a record, which keeps the others. It
+// tells what it was asked.
+func merges(c *mesh.GuardCall) error {
+	switch c.Strategy() {
+	case mesh.Merge, mesh.DeepMerge:
+		if c.Value().IsObject() { // what is none replaces
+			return nil
+		}
+	}
+	return mesh.Denied("Not so: " + c.Action() + " " + c.Strategy() + " " + c.Value().String() + ".")
 }
 
 // listed resolves "<kind>:<name>" to the ids in the record "list:<name>", an

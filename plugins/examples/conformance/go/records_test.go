@@ -65,6 +65,23 @@ func TestExposuresOfRecords(t *testing.T) {
 	if denied == nil || denied.Error() != "Not this: record write [1]." {
 		t.Errorf("got %v", denied)
 	}
+	by := func(value, options string) string {
+		_, err := host.WriteRecord("c2", "merged:a", value, options)
+		return fmt.Sprint(err)
+	}
+	for _, step := range [][2]string{
+		{by(`{"a":1}`, ``), `Not so: write replace {"a":1}.`},
+		{by(`{"a":1}`, `{"strategy":"replace"}`), `Not so: write replace {"a":1}.`},
+		{by(`[1]`, `{"strategy":"merge"}`), `Not so: write merge [1].`},
+		{by(`{"a":{"b":1}}`, `{"strategy":"merge"}`), "<nil>"},
+		{by(`{"a":{"c":2}}`, `{"strategy":"deepMerge"}`), "<nil>"},
+		{remove("c2", "merged:a"), mesh.CodeDenied},
+		{host.Record("merged:a").Value.String(), `{"a":{"b":1,"c":2}}`},
+	} {
+		if step[0] != step[1] {
+			t.Errorf("got %s, want %s", step[0], step[1])
+		}
+	}
 	if got := host.KV("last:recordRemoved:hooked:a").String(); got != `{"connectionId":"c1","user":"ann","metadata":{"user":"ann"},"recordId":"hooked:a","value":1,"version":2,"epoch":"test","reason":"deleted"}` {
 		t.Errorf("the hook saw %s", got)
 	}
