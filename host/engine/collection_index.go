@@ -23,6 +23,7 @@ type collections struct {
 	engine   *Engine
 	resolver Resolver
 	runs     runs
+	linger   linger
 	seldom   seldom
 	// life ends when nothing is resolved any more.
 	life context.Context

@@ -32,3 +32,14 @@ func Covered(e *Engine, session string) int64 {
 	}
 	return 0
 }
+
+// Lingering counts the interest that outlives the last collection.
+func Lingering(e *Engine) int {
+	x := &e.collections.linger
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.held {
+		return 1
+	}
+	return 0
+}

@@ -220,7 +220,7 @@ func (v *follower) see(t *testing.T, diffs int, want ...string) []string {
 // nothingLeft fails if collections have left anything behind.
 func (l library) nothingLeft(t *testing.T) {
 	t.Helper()
-	if n := l.store.Stats().Subscriptions; n != 0 {
+	if n := l.store.Stats().Subscriptions; n != engine.Lingering(l.Engine) {
 		t.Errorf("%d subscriptions of the node are left", n)
 	}
 	if left := engine.CollectionsLeft(l.Engine); left != "" {

@@ -97,11 +97,22 @@ func (x *interest) lose(ctx context.Context, t backplane.Topic) error {
 // lostInterest takes note of the end of a session's subscription.
 func (e *Engine) lostInterest(ctx context.Context, t hub.Topic) {
 	shared, ok := sharedTopic(t)
-	if !ok {
-		return
+	switch {
+	case !ok:
+	case t.Kind == hub.CollectionTopic:
+		e.lingerOn(ctx)
+	default:
+		e.lose(ctx, shared)
 	}
-	if err := e.interest.lose(ctx, shared); err != nil {
-		e.log.Error("topic not unsubscribed from", "kind", t.Kind.String(), "name", t.Name, "error", err)
+}
+
+func (e *Engine) loseCollections(ctx context.Context) {
+	e.lose(ctx, backplane.Topic{Kind: backplane.AllRecords})
+}
+
+func (e *Engine) lose(ctx context.Context, t backplane.Topic) {
+	if err := e.interest.lose(ctx, t); err != nil {
+		e.log.Error("topic not unsubscribed from", "kind", t.Kind, "name", t.Name, "error", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 
@@ -66,8 +67,11 @@ func (j *Journal) gather(bytes int) *batch {
 	return b
 }
 
-// take waits for a batch to write. It returns nil where none will follow.
+// take waits for a batch to write. It returns nil where none will follow. Who else
+// can run goes first: with one processor they would otherwise each have a commit of
+// their own.
 func (j *Journal) take() *batch {
+	runtime.Gosched()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for j.next == len(j.queue) {
