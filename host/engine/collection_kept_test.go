@@ -118,17 +118,22 @@ func TestAFamilyKeepsItsTablesAndEnds(t *testing.T) {
 			c.selection.stale = false // loaded
 			x.displace(c)
 		}
+		families := func() int {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			return len(x.families)
+		}
 		leave()
 		for range 3 {
 			pause(keptFor / 2)
 			leave()
 		}
-		if len(x.families) != 1 || x.concerned.Load() == nil {
+		if families() != 1 || x.concerned.Load() == nil {
 			t.Fatal("it is not kept")
 		}
 		pause(keptFor)
 		synctest.Wait()
-		if len(x.families) != 0 || x.concerned.Load() != nil {
+		if families() != 0 || x.concerned.Load() != nil {
 			t.Error("it never ends")
 		}
 	})
