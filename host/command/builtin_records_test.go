@@ -194,7 +194,7 @@ func TestClientsSetNoTTL(t *testing.T) {
 		s := b.session(t, hub.Info{})
 		b.ask(t, s, "mesh/publish-record-update", `{"recordId":"open:a","newValue":1,"options":{"ttl":1000}}`)
 		b.ask(t, s, "mesh/transaction", `{"operations":[{"op":"write","recordId":"open:b","value":1,"options":{"ttl":1000}}]}`)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		for _, id := range []string{"open:a", "open:b"} {
 			if r, err := b.engine.Record(ctx, id); err != nil || r.Value == nil {
 				t.Errorf("%s is gone: %+v, %v", id, r, err)
@@ -210,7 +210,7 @@ type ending struct {
 }
 
 // Ask implements command.Guard.
-func (g *ending) Ask(ctx context.Context, c *command.Call, name string, _ abi.Access, _ []byte) error {
+func (g *ending) Ask(_ context.Context, c *command.Call, name string, _ abi.Access, _ []byte) error {
 	_, err := g.end(g.engine, name, c.Session.ID())
 	return err
 }

@@ -48,7 +48,7 @@ func TestManyCollectionsDelayNoOther(t *testing.T) {
 			v, _ := l.collect(t, l.connect(t, modern), "list:mine")
 			for round := range 5 {
 				changed := time.Now()
-				l.does(func(_ *hub.Session, id string) ([]string, error) {
+				l.does(func(*hub.Session, string) ([]string, error) {
 					pass(takes)
 					return []string{fmt.Sprint("r:", round)}, nil
 				})

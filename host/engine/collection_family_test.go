@@ -16,20 +16,20 @@ import (
 	"github.com/mesh-host/mesh-host/host/exposure"
 )
 
-func patternOf(t testing.TB, text string) exposure.Pattern {
-	t.Helper()
+func patternOf(tb testing.TB, text string) exposure.Pattern {
+	tb.Helper()
 	p, err := exposure.Parse(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func conditionOf(t testing.TB, path, value string) exposure.Condition {
-	t.Helper()
+func conditionOf(tb testing.TB, path, value string) exposure.Condition {
+	tb.Helper()
 	c, err := exposure.ParseCondition(path, []byte(value))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -48,6 +48,7 @@ func TestTablesFollowChanges(t *testing.T) {
 }
 
 func followChanges(t *testing.T, random *rand.Rand) {
+	t.Helper()
 	l := newLoan(t, random)
 	for range random.IntN(5 * l.records) {
 		l.change()
@@ -92,6 +93,7 @@ type loan struct {
 }
 
 func newLoan(t *testing.T, random *rand.Rand) *loan {
+	t.Helper()
 	l := &loan{
 		T: t, random: random, records: 20 + random.IntN(200), store: &shelf{records: make(map[string]backplane.Record)},
 		touched: make(map[*selection]bool), teams: make(map[*selection]string), shown: make(map[*selection][]string),

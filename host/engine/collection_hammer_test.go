@@ -76,6 +76,7 @@ func (r *liveRules) Collection(id string) *exposure.Collection { return r.Load()
 func (r *liveRules) Exposed() exposure.Set { return r.Load().Set }
 
 func newHammer(t *testing.T) *hammer {
+	t.Helper()
 	h := &hammer{t: t}
 	x := &rules{exposure.NewIndex(exposure.Set{Collections: []exposure.Collection{declared(6), resolved(true), own()}})}
 	h.rules.Store(x.Index)

@@ -12,7 +12,7 @@ const maxDeparted = 1000
 // the door.
 func (m *Manager) bid(before, after map[string]*version) {
 	for _, v := range before {
-		if shut, any := guarded(v.entries.exposures); any && len(m.departed) < maxDeparted {
+		if shut, some := guarded(v.entries.exposures); some && len(m.departed) < maxDeparted {
 			m.departed[v.name] = ranked[exposure.Set]{v.order(nil), shut}
 		}
 	}
@@ -24,7 +24,7 @@ func (m *Manager) bid(before, after map[string]*version) {
 // guarded returns the exposures that have a guard, and whether there are any. The
 // guard refuses everyone without its plugin; it is put wherever there was none, so
 // that nothing that the plugin opened stays open.
-func guarded(set exposure.Set) (shut exposure.Set, any bool) {
+func guarded(set exposure.Set) (shut exposure.Set, some bool) {
 	shut = exposure.Set{
 		Channels:    only(set.Channels, func(c *exposure.Channel) bool { return shutBoth(&c.Guard, &c.PublishGuard) }),
 		Presence:    only(set.Presence, func(p *exposure.Presence) bool { return p.Guard != "" }),
