@@ -194,14 +194,7 @@ func (c *captured) expand(groups []string) condition {
 }
 
 // matches reports whether the collections depend on a record.
-func (f *family) matches(id string) bool {
-	for _, p := range f.records {
-		if p.Match(id) {
-			return true
-		}
-	}
-	return len(f.records) == 0
-}
+func (f *family) matches(id string) bool { return exposure.AnyOf(f.records, id) }
 
 // join makes a collection one of a selection.
 func (f *family) join(c *collection) *selection {

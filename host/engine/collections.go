@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -67,15 +66,10 @@ func (x *collections) release(sub *subscriber, hold *hub.Hold, taken []showing) 
 	for i := range taken {
 		taken[i].answered()
 	}
-	flow := func() {
+	courtesy(sub.session, func() {
 		hold.Release()
 		x.flow(sub)
-	}
-	if sub.session.Subprotocol() == protocol.SubprotocolV1 {
-		flow()
-		return
-	}
-	time.AfterFunc(courtesyDelay, flow) // as in the function of this name
+	})
 }
 
 // flow lets versions and diffs come, and has the diff made that has waited for

@@ -50,14 +50,19 @@ const courtesyDelay = 5 * time.Millisecond
 func release(s *hub.Session, hold *hub.Hold, contained hub.Position) func() {
 	return func() {
 		hold.Answered(contained)
-		if s.Subprotocol() == protocol.SubprotocolV1 {
-			hold.Release()
-			return
-		}
-		// The wheel of timers is too coarse for it; subscriptions begin too
-		// rarely for a runtime timer to matter.
-		time.AfterFunc(courtesyDelay, hold.Release)
+		courtesy(s, hold.Release)
 	}
+}
+
+// courtesy lets the pushes of a subscription flow: after courtesyDelay, where the
+// session needs that. The wheel of timers is too coarse for it; subscriptions
+// begin too rarely for a runtime timer to matter.
+func courtesy(s *hub.Session, flow func()) {
+	if s.Subprotocol() == protocol.SubprotocolV1 {
+		flow()
+		return
+	}
+	time.AfterFunc(courtesyDelay, flow)
 }
 
 // Ends returns how many of a session's subscriptions others were asked to end,

@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -59,4 +60,10 @@ func (p Pattern) Match(name string) bool {
 		return p.expression.MatchString(name)
 	}
 	return p.text == name && name != ""
+}
+
+// AnyOf reports whether a name is what one of some patterns says; none of them
+// stand for all names.
+func AnyOf(patterns []Pattern, name string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p Pattern) bool { return p.Match(name) })
 }

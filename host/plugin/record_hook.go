@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/engine"
@@ -36,8 +35,7 @@ func patternsOf(texts []string) ([]exposure.Pattern, error) {
 }
 
 func (h *recordHook) observes(id string) bool {
-	return h != nil && (len(h.records) == 0 ||
-		slices.ContainsFunc(h.records, func(p exposure.Pattern) bool { return p.Match(id) }))
+	return h != nil && exposure.AnyOf(h.records, id)
 }
 
 // Observes implements command.RecordObserver.

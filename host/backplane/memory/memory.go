@@ -70,9 +70,9 @@ type Store struct {
 	connections table[*connection]
 	users       users
 	rooms       table[*room]
-	states      states
+	states      deadlines[*member]
 	records     table[*record]
-	recordEnds  recordEnds
+	recordEnds  deadlines[*record]
 	recordBytes atomic.Int64       // of all records
 	counts      [shardCount]counts // of rooms, by their shards
 	metadata    atomic.Int64       // bytes of the metadata of all rooms

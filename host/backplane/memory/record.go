@@ -82,10 +82,10 @@ func (s *Store) closeRecord(r *record) {
 	switch {
 	case r.number != 0 || r.gone:
 	case r.unkept.Load() > 0:
-		s.recordEnds.schedule(r, s.expiry(expireInterval))
+		s.endsAt(r, s.expiry(expireInterval))
 	default:
 		r.gone = true
-		s.recordEnds.schedule(r, 0)
+		s.endsAt(r, 0)
 		s.records.remove(r.hash, r.id)
 	}
 	r.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Store) write(r *record, w *backplane.RecordWrite, to *news) backplane.R
 	if w.Value == nil {
 		ttl = r.tombstone
 	}
-	s.recordEnds.schedule(r, s.expiry(ttl))
+	s.endsAt(r, s.expiry(ttl))
 	r.value = to.value(r, w.Value)
 	c.Record = r.read()
 	return c
@@ -156,7 +156,7 @@ func (s *Store) prolong(r *record, w *backplane.RecordWrite, to *news) {
 		return
 	}
 	r.tombstone = max(1, w.Tombstone)
-	s.recordEnds.schedule(r, s.expiry(w.TTL))
+	s.endsAt(r, s.expiry(w.TTL))
 	if s.journal != nil {
 		r.value = to.value(r, r.value)
 	}

@@ -48,7 +48,7 @@ func (l *recordLoader) record(key, entry []byte) error {
 	if d.patches > 0 {
 		l.missing[r.id] = d.patches
 	}
-	l.recordEnds.schedule(r, l.fromDate(d.ends))
+	l.endsAt(r, l.fromDate(d.ends))
 	l.recordBytes.Add(r.size())
 	return nil
 }
