@@ -72,13 +72,17 @@ type Receiver interface {
 	// the order of the changes; nil is none.
 	Metadata(connection string, metadata []byte)
 	// Record tells of a change of a record that the node has subscribed to, by
-	// itself or with all others, in the order of versions; once each. What it
+	// itself or with all others, in the order of versions; once each, save that
+	// after an outage the newest one may stand for those before it. What it
 	// holds never changes and may be kept.
 	Record(c RecordChange)
 	// Wrote tells of a change that this node has made: of each change exactly
 	// one node is told so, by an expiry the one that has found it. Those of a
 	// record come in the order of versions, as long as one node makes them.
 	Wrote(c RecordChange)
+	// Lost tells that events of a topic that the node has subscribed to may have
+	// been lost, and cannot be made up for: who relies on them must read anew.
+	Lost(t Topic)
 	// Instruct does something to the node's own connections among an audience
 	// and returns how many it reached.
 	Instruct(to Audience, what Instruction) int

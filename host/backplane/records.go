@@ -37,10 +37,10 @@ type RecordPatch struct {
 type RecordChange struct {
 	Record
 	// Patch makes the value of the version before into Value (RFC 6902), as the
-	// write said; nil for a deletion.
+	// write said; nil for a deletion, and where versions before were missed.
 	Patch []byte
 	// Previous is the value of the version before, nil where there was none.
-	// A backplane may leave it out, except for a deletion.
+	// A backplane may leave it out, except where it tells who made a deletion.
 	Previous []byte
 	// By is what the write said, Expired tells of a TTL that has passed.
 	By      string

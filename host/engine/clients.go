@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/hub"
 )
@@ -29,8 +28,19 @@ type membership struct {
 	// long without a sign of life, 0: as long as it is connected.
 	present bool
 	ttl     time.Duration
-	// lapsed says that it has outlived its TTL and is to return.
-	lapsed bool
+	// perhaps says that another node has made it a member, and only the store
+	// knows whether it is present.
+	perhaps bool
+	// lapsed says that it has outlived its TTL and is to return, owed that the
+	// store is still to be told.
+	lapsed, owed bool
+}
+
+// in reports whether the client is known to be in a room.
+func (c *client) in(room string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rooms[room] != nil
 }
 
 const clientShards = 64
@@ -74,7 +84,8 @@ func (x *clients) remove(id string) {
 }
 
 // Open takes a session in, before its client learns that it is connected.
-// Close must follow, unless Open fails.
+// Close must follow, unless Open fails: with EUNAVAILABLE, which it has logged,
+// while the store is away.
 func (e *Engine) Open(ctx context.Context, s *hub.Session) error {
 	c := &client{session: s}
 	c.expiry.Fire = func() { e.lapses.add(c) }
@@ -84,6 +95,10 @@ func (e *Engine) Open(ctx context.Context, s *hub.Session) error {
 	})
 	if err != nil {
 		e.clients.remove(s.ID())
+		if isAway(err) { // it may be there all the same
+			e.departures.doubt(s.ID())
+			e.failed("connections refused: the store does not take them", err)
+		}
 		return storeError("connect", err)
 	}
 	if s.User() != "" {
@@ -97,7 +112,8 @@ const closeTimeout = 10 * time.Second
 
 // Close lets go of everything that a session held, whose socket is closed:
 // subscriptions, rooms, presence, its entry in the directory. It returns once
-// the hooks for the rooms that it has left have run, or ctx is done.
+// the hooks for the rooms that it has left have run, or ctx is done. While the
+// store is away, it does not wait: the store is told of the end when it is back.
 func (e *Engine) Close(ctx context.Context, s *hub.Session) {
 	e.remove(ctx, s)
 	e.events.drained(ctx, s.ID())
@@ -114,8 +130,7 @@ func (e *Engine) remove(ctx context.Context, s *hub.Session) {
 	if c := e.clients.get(s.ID()); c != nil {
 		e.hub.Stop(&c.expiry)
 	}
-	if _, _, err := e.node.Connections().Remove(ctx, s.ID(), abi.LeftByDisconnect); err != nil {
-		e.log.Error("connection not removed from the backplane", "connection", s.ID(), "error", err)
+	if !e.departed(ctx, s.ID()) {
+		e.departures.add(s.ID())
 	}
-	e.clients.remove(s.ID())
 }

@@ -52,6 +52,8 @@ type family struct {
 	// late, while records are loaded, holds the versions that have come into
 	// being meanwhile: what is listed may be older.
 	late map[string]backplane.Version
+	// missed says that changes may have been lost since the load began.
+	missed bool
 }
 
 // condition is passed by a value whose key at a place is one of keys.

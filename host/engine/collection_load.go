@@ -92,7 +92,7 @@ func (f *family) rest(ctx context.Context) error {
 func (f *family) beginLoad() (loading []*selection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.late = make(map[string]backplane.Version)
+	f.late, f.missed = make(map[string]backplane.Version), false
 	for _, s := range f.selections {
 		if s.stale && s.emptied.IsZero() {
 			f.clear(s)
@@ -104,7 +104,7 @@ func (f *family) beginLoad() (loading []*selection) {
 }
 
 // endLoad ends a load. A table that others have emptied meanwhile is to be
-// loaded again.
+// loaded again, as are all where changes may have been missed.
 func (f *family) endLoad(loading []*selection, done bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -114,7 +114,7 @@ func (f *family) endLoad(loading []*selection, done bool) {
 		if !done {
 			continue
 		}
-		if s.stale = s.table.short(); s.stale {
+		if s.stale = f.missed || s.table.short(); s.stale {
 			f.touch(s)
 		}
 	}

@@ -153,7 +153,11 @@ func (x *collections) failed(ctx context.Context, c *collection, err error, stor
 	if store {
 		x.retry(c)
 	}
-	if x.seldom.say("failed " + c.id) {
+	name := "failed " + c.id
+	if isAway(err) {
+		name = "away" // it concerns all of them
+	}
+	if x.seldom.say(name) {
 		x.engine.log.Warn("collection not resolved again; it stays as it is", "collection", c.id, "error", err)
 	}
 }

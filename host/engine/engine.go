@@ -9,6 +9,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/exposure"
@@ -67,6 +68,8 @@ type Engine struct {
 	interest    interest
 	events      events
 	lapses      lapses
+	departures  departures
+	seldom      seldom
 	turns       turns
 	collections collections
 	tasks       tasks
@@ -82,16 +85,21 @@ func New(o Options) *Engine {
 	e.interest.init(o.Node.Bus())
 	e.events.init(o.Observer, e.limits.Hooks, &e.tasks)
 	e.lapses.init()
+	e.departures.init()
 	e.turns.init()
 	e.collections.init(e, o.Resolver)
 	o.Node.Attach(receiver{e})
 	return e
 }
 
-// Run ends presence that has outlived its TTL, until ctx is done, and returns
-// once everything that the engine has started has ended.
+// Run ends presence that has outlived its TTL, and what could not be ended while
+// the store was away, until ctx is done; it returns once everything that the
+// engine has started has ended.
 func (e *Engine) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { e.watchDepartures(ctx) })
 	e.watchPresence(ctx)
+	watching.Wait()
 	e.tasks.end()
 	e.collections.end()
 	e.events.end()

@@ -94,6 +94,21 @@ func (x *interest) lose(ctx context.Context, t backplane.Topic) error {
 	return x.bus.Unsubscribe(ctx, t)
 }
 
+// len counts the topics that someone wants.
+func (x *interest) len() (n int) {
+	for i := range x.shards {
+		shard := &x.shards[i]
+		shard.mu.Lock()
+		n += len(shard.topics)
+		shard.mu.Unlock()
+	}
+	return n
+}
+
+// Topics counts the channels, presences and records that this node's sessions
+// subscribe to; collections count as one more together.
+func (e *Engine) Topics() int { return e.interest.len() }
+
 // lostInterest takes note of the end of a session's subscription.
 func (e *Engine) lostInterest(ctx context.Context, t hub.Topic) {
 	shared, ok := sharedTopic(t)
@@ -110,9 +125,13 @@ func (e *Engine) loseCollections(ctx context.Context) {
 	e.lose(ctx, backplane.Topic{Kind: backplane.AllRecords})
 }
 
+// lose takes one gain back, also for who has no time left: the bus would otherwise
+// go on delivering what nobody wants.
 func (e *Engine) lose(ctx context.Context, t backplane.Topic) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
 	if err := e.interest.lose(ctx, t); err != nil {
-		e.log.Error("topic not unsubscribed from", "kind", t.Kind, "name", t.Name, "error", err)
+		e.failed("topic not unsubscribed from", err, "kind", t.Kind, "name", t.Name)
 	}
 }
 

@@ -68,22 +68,46 @@ func (e *Engine) watch(connection, room string, ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if m := c.rooms[room]; m != nil {
-		m.present, m.ttl, m.lapsed = true, ttl, false
+		*m = membership{present: true, ttl: ttl}
 		e.arm(c)
 	}
 }
 
-// arm sets the client's timer to when the first of its presences may lapse; the
-// client is locked.
+// mayBePresent watches over a client that has just become a member, whoever made
+// it one: if that was another node, no one else does. The client is locked.
+func (e *Engine) mayBePresent(c *client, room string) {
+	if x := e.rules.Tracked(room); x != nil && x.TTL > 0 {
+		m := c.rooms[room]
+		m.perhaps, m.ttl = true, x.TTL
+		e.arm(c)
+	}
+}
+
+// lapseRetry is when the store is told again of the end of a presence that it did
+// not take.
+const lapseRetry = 5 * time.Second
+
+// arm sets the client's timer to when the first of its presences may lapse, or is
+// to be told again; the client is locked.
 func (e *Engine) arm(c *client) {
+	silent := e.silence(c)
 	var next time.Duration
+	armed := false
 	for _, m := range c.rooms {
-		if m.present && !m.lapsed && m.ttl > 0 && (next == 0 || m.ttl < next) {
-			next = m.ttl
+		in := lapseRetry
+		switch {
+		case m.owed:
+		case (m.present && !m.lapsed || m.perhaps) && m.ttl > 0:
+			in = max(0, m.ttl-silent)
+		default:
+			continue
+		}
+		if !armed || in < next {
+			next, armed = in, true
 		}
 	}
-	if next > 0 {
-		e.hub.After(&c.expiry, max(0, next-e.silence(c)))
+	if armed {
+		e.hub.After(&c.expiry, next)
 	}
 }
 
@@ -92,16 +116,21 @@ func (e *Engine) arm(c *client) {
 func (e *Engine) lapse(ctx context.Context, c *client) {
 	silent := e.silence(c)
 	rooms := c.mark(func(m *membership) bool {
-		if m.present && !m.lapsed && m.ttl > 0 && m.ttl <= silent {
-			m.lapsed = true
-			return true
+		over := (m.present || m.perhaps) && m.ttl > 0 && m.ttl <= silent
+		if !over || m.lapsed && !m.owed {
+			return false
 		}
-		return false
+		m.lapsed, m.owed = m.present, false
+		return true
 	})
 	for _, room := range rooms {
-		if _, err := e.node.Presence().Exit(ctx, room, c.session.ID()); err != nil {
-			e.log.Error("presence not ended", "connection", c.session.ID(), "error", err)
+		exited, err := e.node.Presence().Exit(ctx, room, c.session.ID())
+		if err != nil {
+			e.failed("presence not ended", err, "connection", c.session.ID())
+			c.owe(room, err)
+			continue
 		}
+		c.was(room, exited)
 	}
 	if len(rooms) > 0 {
 		c.session.OnReturn(func() { e.comeBack(c) })
@@ -118,20 +147,59 @@ func (e *Engine) lapse(ctx context.Context, c *client) {
 	}
 }
 
+// owe takes note that the store was not told of a lapse, if that is worth another
+// try.
+func (c *client) owe(room string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.rooms[room]; m != nil && (m.lapsed || m.perhaps) {
+		m.owed = isAway(err)
+		m.perhaps = m.perhaps && m.owed
+	}
+}
+
+// was takes note of whether a client was present where that was not known: who was
+// not must not come back.
+func (c *client) was(room string, present bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.rooms[room]; m != nil && m.perhaps {
+		m.perhaps, m.present, m.lapsed = false, present, present
+	}
+}
+
 // mend makes a client present again in rooms where it came back, or joined
 // anew, before its presence had ended: the end came later and won.
 func (e *Engine) mend(ctx context.Context, c *client, rooms []string) {
 	back := c.mark(func(m *membership) bool { return m.present && !m.lapsed })
-	for _, room := range rooms {
-		if slices.Contains(back, room) {
-			e.enter(ctx, c, room)
+	e.enter(ctx, c, slices.DeleteFunc(rooms, func(room string) bool { return !slices.Contains(back, room) }))
+}
+
+// enter makes a client present in rooms. Where the store is away, its next sign of
+// life is another try.
+func (e *Engine) enter(ctx context.Context, c *client, rooms []string) {
+	for i, room := range rooms {
+		_, err := e.node.Presence().Enter(ctx, room, c.session.ID())
+		if err == nil {
+			continue
+		}
+		e.failed("presence not renewed", err, "connection", c.session.ID())
+		if isAway(err) {
+			c.lapseAgain(rooms[i:])
+			c.session.OnReturn(func() { e.comeBack(c) })
+			return
 		}
 	}
 }
 
-func (e *Engine) enter(ctx context.Context, c *client, room string) {
-	if _, err := e.node.Presence().Enter(ctx, room, c.session.ID()); err != nil {
-		e.log.Error("presence not renewed", "connection", c.session.ID(), "error", err)
+// lapseAgain takes note that a client is still to return to rooms.
+func (c *client) lapseAgain(rooms []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, room := range rooms {
+		if m := c.rooms[room]; m != nil && m.present {
+			m.lapsed = true
+		}
 	}
 }
 
@@ -139,14 +207,11 @@ func (e *Engine) enter(ctx context.Context, c *client, room string) {
 func (e *Engine) comeBack(c *client) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	rooms := c.mark(func(m *membership) bool {
+	e.enter(ctx, c, c.mark(func(m *membership) bool {
 		was := m.lapsed
-		m.lapsed = false
+		m.lapsed, m.owed = false, false
 		return was
-	})
-	for _, room := range rooms {
-		e.enter(ctx, c, room)
-	}
+	}))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.arm(c)

@@ -62,7 +62,7 @@ type listed struct {
 	ID          string    `json:"connectionId"`
 	User        string    `json:"user,omitempty"`
 	Node        string    `json:"node"`
-	Latency     int64     `json:"latency"`
+	Latency     *int64    `json:"latency,omitempty"` // of this node's own
 	ConnectedAt time.Time `json:"connectedAt"`
 }
 
@@ -71,7 +71,8 @@ func (e *Engine) describe(page []backplane.Connection) []listed {
 	for i, c := range page {
 		all[i] = listed{ID: c.ID, User: c.User, Node: c.Node, ConnectedAt: c.ConnectedAt.UTC()}
 		if s := e.hub.Get(c.ID); s != nil {
-			all[i].Latency = s.Latency().Milliseconds()
+			latency := s.Latency().Milliseconds()
+			all[i].Latency = &latency
 		}
 	}
 	return all

@@ -24,8 +24,10 @@ func delivery(c backplane.RecordChange) hub.Delivery {
 		d.Push = protocol.NewBuiltinPush("record-deleted", append(appendVersion(appendRecordID(nil, c.ID), c.Version), '}'))
 		return d
 	}
-	d.Push = protocol.NewLazyPush("record-update", func() []byte { return appendUpdate(c.Record, "patch", c.Patch) })
 	d.Whole = protocol.NewLazyPush("record-update", func() []byte { return appendUpdate(c.Record, "full", c.Value) })
+	if d.Push = d.Whole; c.Patch != nil {
+		d.Push = protocol.NewLazyPush("record-update", func() []byte { return appendUpdate(c.Record, "patch", c.Patch) })
+	}
 	return d
 }
 

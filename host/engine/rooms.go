@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/hub"
@@ -17,7 +18,7 @@ func (e *Engine) Join(ctx context.Context, room, connection string, present bool
 	if err := checkName("roomName", room); err != nil {
 		return false, err
 	}
-	if err := e.checkRoomCount(connection, room); err != nil {
+	if err := e.checkRoomCount(ctx, connection, room); err != nil {
 		return false, err
 	}
 	if err := e.events.admit(ctx, connection, connection); err != nil {
@@ -36,18 +37,29 @@ func (e *Engine) Join(ctx context.Context, room, connection string, present bool
 	return joined, nil
 }
 
-func (e *Engine) checkRoomCount(connection, room string) error {
-	c := e.clients.get(connection)
-	if c == nil {
+// checkRoomCount fails with ELIMIT where a connection may be in no further room.
+// Those of another node's connection are asked for: joins of it that several nodes
+// make at once may exceed the limit by as many.
+func (e *Engine) checkRoomCount(ctx context.Context, connection, room string) error {
+	if c := e.clients.get(connection); c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return e.checkRooms(len(c.rooms), c.rooms[room] != nil)
+	}
+	rooms, err := e.node.Rooms().Of(ctx, connection)
+	if err != nil {
+		return roomError("join", err)
+	}
+	_, member := slices.BinarySearch(rooms, room)
+	return e.checkRooms(len(rooms), member)
+}
+
+func (e *Engine) checkRooms(count int, member bool) error {
+	if member || count < e.limits.Rooms {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rooms[room] == nil && len(c.rooms) >= e.limits.Rooms {
-		return protocol.NewError(abi.CodeLimit, fmt.Sprintf(
-			"This connection is in %d rooms, as many as limits.rooms allows; leave some first", e.limits.Rooms))
-	}
-	return nil
+	return protocol.NewError(abi.CodeLimit, fmt.Sprintf(
+		"This connection is in %d rooms, as many as limits.rooms allows; leave some first", e.limits.Rooms))
 }
 
 // Leave ends a membership and reports whether there was one; reason is one of
@@ -142,7 +154,7 @@ func roomError(what string, err error) error { return storeError("rooms: "+what,
 // Member keeps this node's index of rooms, and has the hooks told.
 func (r receiver) Member(room, connection string, joined bool, reason string) {
 	c := r.engine.clients.get(connection)
-	if c == nil {
+	if c == nil || !joined && !c.in(room) {
 		return
 	}
 	if r.engine.events.observer.ObservesRooms() {
@@ -164,6 +176,7 @@ func (r receiver) Member(room, connection string, joined bool, reason string) {
 	}
 	if c.rooms[room] == nil {
 		c.rooms[room] = new(membership)
+		r.engine.mayBePresent(c, room)
 	}
 	r.engine.follow(c.session, t)
 }

@@ -113,6 +113,14 @@ func TestRoomsAreLimited(t *testing.T) {
 	_, err := e.Join(ctx, "c", c.ID(), true)
 	wantError(t, err, abi.CodeLimit)
 	e.join(t, "b", c)
+	other := engine.New(engine.Options{
+		Hub: hub.New(hub.Limits{}), Node: e.store.Node("n2"), Rules: e.rules, Observer: e.seen, Limits: engine.Limits{Rooms: 2},
+	})
+	_, err = other.Join(ctx, "c", c.ID(), true)
+	wantError(t, err, abi.CodeLimit)
+	if joined, err := other.Join(ctx, "a", c.ID(), true); joined || err != nil {
+		t.Errorf("from another node: joined %v (%v)", joined, err)
+	}
 	for _, room := range []string{"", "a\n", string(make([]byte, 257))} {
 		_, err := e.Join(ctx, room, c.ID(), true)
 		wantError(t, err, abi.CodePayload)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -35,10 +36,16 @@ type connection struct {
 	work    sync.WaitGroup // commands that run beside the reader
 	bad     int            // bad frames so far
 	grown   bool           // a command has run on the reader's stack
+	refused atomic.Bool    // its session ends before it began: the socket is still to tell why
 }
 
 // Close implements hub.Wire.
-func (c *connection) Close() error { return c.conn.Close() }
+func (c *connection) Close() error {
+	if c.refused.Load() {
+		return nil
+	}
+	return c.conn.Close()
+}
 
 var (
 	_ hub.Wire        = (*connection)(nil)

@@ -204,8 +204,11 @@ func (a *attempt) register(ctx context.Context, identity *abi.Identity) error {
 	}
 	if sessions := a.server.options.Sessions; sessions != nil {
 		if err := sessions.Open(ctx, session); err != nil {
+			c.refused.Store(true)
 			session.End()
-			a.server.log.Error("handshake refused: the session could not be opened", "error", err)
+			if e := protocol.AsError(err); e == nil || e.Code != abi.CodeUnavailable { // which is logged once for all
+				a.server.log.Error("handshake refused: the session could not be opened", "error", err)
+			}
 			return &refusal{http.StatusServiceUnavailable, "the server is not available, try again later"}
 		}
 	}

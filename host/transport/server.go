@@ -52,7 +52,7 @@ type Options struct {
 // commands.
 type Sessions interface {
 	// Open is called before the client learns that it is connected; an error
-	// refuses the handshake.
+	// refuses the handshake, and is logged unless it is EUNAVAILABLE.
 	Open(ctx context.Context, s *hub.Session) error
 	Close(ctx context.Context, s *hub.Session)
 }

@@ -3,6 +3,7 @@
 package backplanetest
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,9 @@ type Backend struct {
 	// FakeTime says that the store keeps time with package time alone, so that
 	// its tests can run in a bubble of testing/synctest, where time is exact.
 	FakeTime bool
+	// Remote says that there is a network between the nodes and the store: hammers
+	// strike less often, and what expires has more time.
+	Remote bool
 }
 
 // Cluster is a store that nodes are attached to.
@@ -71,11 +75,41 @@ func (b Backend) runTimed(t *testing.T, lease time.Duration, all tests) {
 		t.Run(name, func(t *testing.T) {
 			b.timed(t, func(t *testing.T) {
 				t.Helper()
-				test(newSuite(t, b, lease))
+				for times := time.Duration(1); !b.timely(t, lease, times, test); times *= 2 {
+					t.Logf("the machine is too busy for a TTL of %v", times*b.ttl())
+				}
 			})
 		})
 	}
 }
+
+// timely runs a test with so many times the TTL, on a store of its own, and
+// reports whether it was quick enough for that.
+func (b Backend) timely(t *testing.T, lease, times time.Duration, test func(*suite)) (quick bool) {
+	t.Helper()
+	defer func() {
+		switch late := recover(); late {
+		case nil:
+		case errLate:
+			quick = times >= mostTimes
+			if quick {
+				t.Error(errLate)
+			}
+		default:
+			panic(late)
+		}
+	}()
+	s := newSuite(t, b, lease)
+	s.times = times
+	test(s)
+	return true
+}
+
+// mostTimes is how many times the TTL a busy machine may need.
+const mostTimes = 16
+
+// errLate is what a test panics with that was not quick enough to tell anything.
+var errLate = errors.New("what was to last was looked at only after its TTL")
 
 // timed runs a test in which time passes.
 func (b Backend) timed(t *testing.T, test func(*testing.T)) {
@@ -90,8 +124,11 @@ func (b Backend) timed(t *testing.T, test func(*testing.T)) {
 
 // ttl is the time to live that the tests use.
 func (b Backend) ttl() time.Duration {
-	if b.FakeTime {
+	switch {
+	case b.FakeTime:
 		return time.Minute
+	case b.Remote:
+		return time.Second
 	}
 	return 500 * time.Millisecond
 }
@@ -103,6 +140,14 @@ func (b Backend) lease() time.Duration {
 		return 10 * time.Second
 	}
 	return time.Second
+}
+
+// rounds is how often each worker of a hammer strikes, as its test counts that.
+func (b Backend) rounds() int {
+	if b.Remote {
+		return 50
+	}
+	return 200
 }
 
 const longLease = time.Minute

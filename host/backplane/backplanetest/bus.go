@@ -44,11 +44,19 @@ func push(command string) backplane.Instruction {
 	return backplane.Instruction{Push: &backplane.Push{Command: command, Payload: []byte(`{"a":1}`)}}
 }
 
+// A backplane may pass over nodes that have no one of an audience, so that here
+// each has someone of each.
 func instructs(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b"), s.node("c")}
+	ids := []string{"1", "\x00\xff", "3"}
+	for i, n := range nodes {
+		n.add(ids[i], "u")
+		n.join("r", ids[i], false)
+		n.join("q", ids[i], true)
+	}
 	sent := []instructed{
 		{backplane.Audience{Scope: backplane.Everyone}, push("everyone")},
-		{backplane.Audience{Scope: backplane.Listed, Names: []string{"1", "\x00\xff"}, Except: []string{"2"}}, push("listed")},
+		{backplane.Audience{Scope: backplane.Listed, Names: []string{"1", "never there", "\x00\xff", "3", "1"}, Except: []string{"2"}}, push("listed")},
 		{backplane.Audience{Scope: backplane.OfUser, Names: []string{"u"}}, backplane.Instruction{Close: &backplane.Close{Code: 4003, Reason: "kicked"}}},
 		{backplane.Audience{Scope: backplane.InRoom, Names: []string{"r", "q"}}, backplane.Instruction{Unsubscribe: &backplane.Unsubscribe{
 			Topic: backplane.Topic{Kind: backplane.PresenceOf, Name: "r"}, Reason: "left",
@@ -67,11 +75,11 @@ func instructs(s *suite) {
 
 func instructsInOrder(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
-	for i := range rounds {
+	for i := range s.rounds {
 		nodes[0].instruct(backplane.Audience{Scope: backplane.Everyone}, push(strconv.Itoa(i)))
 	}
 	for _, n := range nodes {
-		for i, got := range n.instructed(s.T, rounds) {
+		for i, got := range n.instructed(s.T, s.rounds) {
 			is(s.T, "command", got.what.Push.Command, strconv.Itoa(i))
 		}
 	}
@@ -100,14 +108,18 @@ func instructsBeside(s *suite) {
 func hammerInstruct(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	hammer(func(worker int) {
-		for i := range rounds / 4 {
-			to := backplane.Audience{Scope: backplane.Listed, Names: []string{strconv.Itoa(worker)}}
+		names := []string{strconv.Itoa(worker), "other " + strconv.Itoa(worker)}
+		for i, name := range names {
+			nodes[i].add(name, "")
+		}
+		for i := range s.rounds / 4 {
+			to := backplane.Audience{Scope: backplane.Listed, Names: names}
 			nodes[worker%2].instruct(to, push(strconv.Itoa(i)))
 		}
 	})
 	for _, n := range nodes {
 		var next [workers]int
-		for _, got := range n.instructed(s.T, workers*(rounds/4)) {
+		for _, got := range n.instructed(s.T, workers*(s.rounds/4)) {
 			worker, err := strconv.Atoi(got.to.Names[0])
 			is(s.T, "error", err, nil)
 			is(s.T, "command", got.what.Push.Command, strconv.Itoa(next[worker]))
@@ -124,13 +136,13 @@ func hammerSubscribe(s *suite) {
 	for i := range 4 {
 		wg.Go(func() {
 			topic := backplane.Topic{Kind: backplane.Channel, Name: "c" + strconv.Itoa(i%2)}
-			for range rounds {
+			for range s.rounds {
 				a.check("subscribe", a.Bus().Subscribe(context.Background(), topic))
 				a.check("unsubscribe", a.Bus().Unsubscribe(context.Background(), topic))
 			}
 		})
 	}
-	n := hammerPublish(a, b, "c", rounds/4, func(int, int) backplane.Keep { return backplane.Keep{} })
+	n := hammerPublish(a, b, "c", s.rounds/4, func(int, int) backplane.Keep { return backplane.Keep{} })
 	wg.Wait()
 	s.wantPublishersOrder(b.messagesOf(s.T, "c", n))
 }

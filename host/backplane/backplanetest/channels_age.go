@@ -6,7 +6,7 @@ import (
 
 func aged(s *suite) {
 	a := s.node("a")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	k := backplane.Keep{Count: 10, TTL: ttl}
 	a.publish("c", "1", k)
 	pass(ttl / 2)
@@ -30,7 +30,7 @@ func aged(s *suite) {
 
 func longest(s *suite) {
 	a := s.node("a")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	a.publish("c", "1", backplane.Keep{Count: 10, TTL: ttl})
 	a.publish("c", "2", backplane.Keep{Count: 1, TTL: 100 * ttl})
 	a.publish("c", "3", backplane.Keep{Count: 10, TTL: ttl})
@@ -46,7 +46,7 @@ func longest(s *suite) {
 // less is told the truth about what was missed.
 func outlives(s *suite) {
 	a := s.node("a")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	k := backplane.Keep{Count: 10, TTL: ttl}
 	at := a.publish("c", "1", k)
 	for i := range int64(3) {
@@ -58,7 +58,7 @@ func outlives(s *suite) {
 
 func usedByQuery(s *suite) {
 	a := s.node("a")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	k := backplane.Keep{Count: 10, TTL: ttl}
 	page := a.read("c", backplane.Query{Keep: k})
 	for range 4 {
@@ -71,7 +71,7 @@ func usedByQuery(s *suite) {
 // Each message ages by itself, whatever comes after it.
 func unrenewed(s *suite) {
 	a := s.node("a")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	a.publish("c", "1", backplane.Keep{Count: 10, TTL: ttl})
 	pass(ttl * 6 / 10)
 	a.publish("c", "2", backplane.Keep{})

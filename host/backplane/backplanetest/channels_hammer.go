@@ -59,7 +59,7 @@ func hammerOrder(s *suite) {
 	a, b := s.node("a"), s.node("b")
 	a.subscribe(backplane.Channel, "c")
 	b.subscribe(backplane.Channel, "c")
-	n := hammerPublish(a, b, "c", rounds, func(int, int) backplane.Keep { return keep(100) })
+	n := hammerPublish(a, b, "c", s.rounds, func(int, int) backplane.Keep { return keep(100) })
 	for _, at := range []*node{a, b} {
 		got := at.messagesOf(s.T, "c", n)
 		is(s.T, "messages", len(got), n)
@@ -81,7 +81,7 @@ func hammerPassing(s *suite) {
 	a, b := s.node("a"), s.node("b")
 	a.subscribe(backplane.Channel, "c")
 	b.subscribe(backplane.Channel, "c")
-	n := hammerPublish(a, b, "c", rounds, func(int, int) backplane.Keep { return backplane.Keep{} })
+	n := hammerPublish(a, b, "c", s.rounds, func(int, int) backplane.Keep { return backplane.Keep{} })
 	one, other := a.messagesOf(s.T, "c", n), b.messagesOf(s.T, "c", n)
 	is(s.T, "messages", len(one), n)
 	same := slices.EqualFunc(one, other, func(x, y backplane.Message) bool { return string(x.Data) == string(y.Data) })
@@ -104,9 +104,9 @@ func hammerRecovery(s *suite) {
 	a.subscribe(backplane.Channel, "c")
 	var n int
 	var wg sync.WaitGroup
-	wg.Go(func() { n = hammerPublish(a, b, "c", rounds, func(int, int) backplane.Keep { return keep(10) }) })
+	wg.Go(func() { n = hammerPublish(a, b, "c", s.rounds, func(int, int) backplane.Keep { return keep(10) }) })
 	for i, at := range nodes {
-		a.await(s.T, "some messages", func() bool { return len(a.messages["c"]) >= i*rounds/readers })
+		a.await(s.T, "some messages", func() bool { return len(a.messages["c"]) >= i*s.rounds/readers })
 		at.subscribe(backplane.Channel, "c")
 		tops[i] = at.read("c", backplane.Query{Keep: keep(10)}).Offset
 	}
@@ -148,7 +148,7 @@ func hammerPages(s *suite) {
 			}
 		})
 	}
-	hammerPublish(a, b, "c", rounds, func(p, i int) backplane.Keep { return keep((p + i) % 3 * 10) })
+	hammerPublish(a, b, "c", s.rounds, func(p, i int) backplane.Keep { return keep((p + i) % 3 * 10) })
 	done.Store(true)
 	readers.Wait()
 }
@@ -167,7 +167,7 @@ func (s *suite) wantNoGap(page backplane.Page, top int64) {
 
 func hammerBeginning(s *suite) {
 	a, b := s.node("a"), s.node("b")
-	for round := range rounds / 20 {
+	for round := range s.rounds / 20 {
 		channel := "c" + strconv.Itoa(round)
 		a.subscribe(backplane.Channel, channel)
 		var wg sync.WaitGroup

@@ -48,7 +48,7 @@ func (m *model) read(q backplane.Query) (found []backplane.Message) {
 func answersAsList(s *suite) {
 	a := s.node("a")
 	m := model{}
-	for range 3 * rounds {
+	for range 3 * s.rounds {
 		if m.top == 0 || rand.IntN(2) == 0 {
 			count, data := 1+rand.IntN(1+int(m.top)/8), strings.Repeat("x", rand.IntN(20))
 			m.publish(data, count)

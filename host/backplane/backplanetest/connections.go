@@ -260,7 +260,7 @@ func toldMetadata(s *suite) {
 func hammerRemove(s *suite) {
 	a, b := s.node("a"), s.node("b")
 	a.add("watcher", "")
-	for round := range rounds / 10 {
+	for round := range s.rounds / 10 {
 		id := "c" + strconv.Itoa(round)
 		a.add(id, "u")
 		a.join("room", id, true)
@@ -285,7 +285,7 @@ func hammerConnections(s *suite) {
 	var kept [workers][]string
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for i := range rounds {
+		for i := range s.rounds {
 			id := strconv.Itoa(worker) + "-" + strconv.Itoa(i)
 			n.add(id, "u"+strconv.Itoa(i%3))
 			if i%5 == 0 {
@@ -312,10 +312,10 @@ func hammerMetadata(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	nodes[0].add("1", "")
 	nodes[0].swap("1", "", "0")
-	const total = workers*(rounds/10) + 1
+	total := workers*(s.rounds/10) + 1
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for done := 0; done < rounds/10; {
+		for done := 0; done < s.rounds/10; {
 			about, err := n.Connections().Get(context.Background(), "1")
 			n.check("get", err)
 			i, _ := strconv.Atoi(string(about.Metadata))

@@ -62,15 +62,16 @@ func runValues(t *testing.T, b Backend, running bool) {
 type store struct {
 	*testing.T
 	backplane.KV
+	rounds int // of hammers
 }
 
 func newStore(t *testing.T, b Backend, running bool) store {
 	t.Helper()
 	s := newSuite(t, b, longLease)
 	if running {
-		return store{t, s.node("a").KV()}
+		return store{t, s.node("a").KV(), s.rounds}
 	}
-	return store{t, s.idle("a").KV()}
+	return store{t, s.idle("a").KV(), s.rounds}
 }
 
 func (s store) get(key string) []byte {

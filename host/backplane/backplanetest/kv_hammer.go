@@ -12,10 +12,8 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
-const (
-	workers = 8
-	rounds  = 200
-)
+// workers is how many a hammer has.
+const workers = 8
 
 // hammer runs work on every worker at once.
 func hammer(work func(worker int)) {
@@ -32,9 +30,9 @@ func hammer(work func(worker int)) {
 }
 
 func hammerIncrement(s store) {
-	var seen [workers*rounds + 1]atomic.Bool
+	seen := make([]atomic.Bool, workers*s.rounds+1)
 	hammer(func(int) {
-		for range rounds {
+		for range s.rounds {
 			sum, err := s.Increment(context.Background(), space, "n", 1, none)
 			if err != nil || sum < 1 || int(sum) >= len(seen) || seen[sum].Swap(true) {
 				s.Errorf("got %d (%v), or got it twice", sum, err)
@@ -42,11 +40,11 @@ func hammerIncrement(s store) {
 			}
 		}
 	})
-	s.want("n", strconv.Itoa(workers*rounds))
+	s.want("n", strconv.Itoa(workers*s.rounds))
 }
 
 func hammerOneWinner(s store) {
-	for round := range rounds / 10 {
+	for round := range s.rounds / 10 {
 		key := "k" + strconv.Itoa(round)
 		var winners atomic.Int32
 		var winner atomic.Value
@@ -73,7 +71,7 @@ func hammerOneWinner(s store) {
 func hammerNoLostUpdate(s store) {
 	s.set("n", "0", none)
 	hammer(func(int) {
-		for done := 0; done < rounds/10; {
+		for done := 0; done < s.rounds/10; {
 			old, err := s.Get(context.Background(), space, "n")
 			if err != nil {
 				s.Error(err)
@@ -90,14 +88,14 @@ func hammerNoLostUpdate(s store) {
 			}
 		}
 	})
-	s.want("n", strconv.Itoa(workers*(rounds/10)))
+	s.want("n", strconv.Itoa(workers*(s.rounds/10)))
 }
 
 func hammerLimit(s store) {
 	ctx := context.Background()
 	w := backplane.Write{Limit: 5 * cost("1", "1")}
 	hammer(func(int) {
-		for range rounds {
+		for range s.rounds {
 			key := strconv.Itoa(rand.IntN(10))
 			var err error
 			if rand.IntN(3) == 0 {
@@ -127,7 +125,7 @@ func hammerLimit(s store) {
 func hammerAll(s store) {
 	ctx := context.Background()
 	hammer(func(worker int) {
-		for range rounds {
+		for range s.rounds {
 			key := strconv.Itoa(rand.IntN(4))
 			w := backplane.Write{TTL: time.Duration(rand.IntN(2)) * time.Millisecond, Limit: 1 << 20}
 			var err error

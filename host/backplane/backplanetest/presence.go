@@ -217,12 +217,12 @@ func roomsApart(s *suite) {
 
 func hammerEnterOnce(s *suite) {
 	a, b := s.inRoom(false)
-	for range rounds / 10 {
+	for range s.rounds / 10 {
 		hammer(func(worker int) { []*node{a, b}[worker%2].enter("r", "1") })
 		hammer(func(worker int) { []*node{a, b}[worker%2].exit("r", "1") })
 	}
 	events := s.events(a, b)
-	is(s.T, "events", len(events), rounds/10*2)
+	is(s.T, "events", len(events), s.rounds/10*2)
 	newView(s.T, backplane.Snapshot{}).applyAll(events)
 }
 
@@ -259,7 +259,7 @@ func (n *node) churn(prefix string, times int) {
 
 func hammerPresence(s *suite) {
 	a, b := s.inRoom(true)
-	hammer(func(worker int) { []*node{a, b}[worker%2].churn("w"+strconv.Itoa(worker)+"-", rounds) })
+	hammer(func(worker int) { []*node{a, b}[worker%2].churn("w"+strconv.Itoa(worker)+"-", s.rounds) })
 	view := newView(s.T, backplane.Snapshot{})
 	view.applyAll(s.events(a, b))
 	s.wantFinal(view, a)
@@ -296,10 +296,10 @@ func hammerSnapshot(s *suite) {
 	}
 	var churning sync.WaitGroup
 	for i, n := range []*node{a, b, a, b} {
-		churning.Go(func() { n.churn("w"+strconv.Itoa(i)+"-", 2*rounds) })
+		churning.Go(func() { n.churn("w"+strconv.Itoa(i)+"-", 2*s.rounds) })
 	}
 	for i, n := range nodes {
-		a.await(s.T, "some changes", func() bool { return len(a.presence["r"]) > i*rounds/viewers })
+		a.await(s.T, "some changes", func() bool { return len(a.presence["r"]) > i*s.rounds/viewers })
 		n.subscribe(backplane.PresenceOf, "r")
 		views[i] = newView(s.T, n.snapshot("r"))
 	}

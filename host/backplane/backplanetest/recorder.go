@@ -22,6 +22,7 @@ type Recorder struct {
 	records      map[string][]backplane.RecordChange
 	wrote        map[string][]backplane.RecordChange
 	instructions []instructed
+	lost         []backplane.Topic
 	reach        int // what Instruct answers
 }
 
@@ -93,6 +94,11 @@ func (r *Recorder) Record(c backplane.RecordChange) {
 // Wrote implements backplane.Receiver.
 func (r *Recorder) Wrote(c backplane.RecordChange) {
 	r.record(func() { r.wrote[c.ID] = append(r.wrote[c.ID], c) })
+}
+
+// Lost implements backplane.Receiver.
+func (r *Recorder) Lost(t backplane.Topic) {
+	r.record(func() { r.lost = append(r.lost, t) })
 }
 
 // Instruct implements backplane.Receiver.

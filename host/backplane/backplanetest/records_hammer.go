@@ -39,7 +39,7 @@ func hammerVersions(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	nodes[0].subscribe(backplane.RecordOf, "r")
 	nodes[1].subscribe(backplane.AllRecords, "")
-	const each = rounds / 4
+	each := s.rounds / 4
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -51,15 +51,15 @@ func hammerVersions(s *suite) {
 		})
 	}
 	wg.Wait()
-	const all = writers * each
+	all := writers * each
 	at := nodes[0].recordNow("r")
-	s.wantRecord(nodes, "r", backplane.Version{Epoch: at.Epoch, Number: all}, strconv.Itoa(all))
+	s.wantRecord(nodes, "r", backplane.Version{Epoch: at.Epoch, Number: int64(all)}, strconv.Itoa(all))
 	for _, n := range nodes {
 		got := n.recordOf(s.T, "r", all)
 		is(s.T, "changes", len(got), all)
 		is(s.T, "what the patches lead to", s.wantFollowing(got), strconv.Itoa(all))
-		s.wantPatches(n, backplane.Version{Epoch: at.Epoch, Number: all - 64}, 64)
-		s.wantPatches(n, backplane.Version{Epoch: at.Epoch, Number: all - 65}, -1)
+		s.wantPatches(n, backplane.Version{Epoch: at.Epoch, Number: int64(all - 64)}, 64)
+		s.wantPatches(n, backplane.Version{Epoch: at.Epoch, Number: int64(all - 65)}, -1)
 	}
 	wrote := s.wroteAll(nodes, "r", all)
 	is(s.T, "writers told", len(wrote), all)
@@ -98,7 +98,7 @@ func hammerTransfers(s *suite) {
 	}
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for i := range rounds / 2 {
+		for i := range s.rounds / 2 {
 			if i%5 == 0 {
 				_, found, err := n.Records().Commit(context.Background(), look, 0)
 				n.check("commit", err)
@@ -137,7 +137,7 @@ func transfer(now []backplane.Record) (writes []backplane.RecordWrite) {
 func hammerRecordRecovery(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	const readers = 10
-	const each = rounds
+	each := s.rounds
 	at := nodes[0].write("r", "0")
 	var wg sync.WaitGroup
 	for _, n := range nodes {
@@ -149,7 +149,7 @@ func hammerRecordRecovery(s *suite) {
 			}
 		})
 	}
-	const last = 1 + 2*each
+	last := int64(1 + 2*each)
 	for i := range readers {
 		n := s.node("reader" + strconv.Itoa(i))
 		nodes[0].awaitNumber("r", int64(i*each/readers))
@@ -201,7 +201,7 @@ func hammerTombstones(s *suite) {
 	nodes[1].subscribe(backplane.AllRecords, "")
 	ids := numbered("r", 3)
 	hammer(func(worker int) {
-		for i := range rounds {
+		for i := range s.rounds {
 			nodes[worker%2].try(ids[i%3:i%3+1], func(now []backplane.Record) []backplane.RecordWrite {
 				value := "1"
 				if now[0].Value != nil {
@@ -237,7 +237,7 @@ func hammerTogether(s *suite) {
 	nodes[0].subscribe(backplane.AllRecords, "")
 	ids := []string{"x", "y"}
 	hammer(func(worker int) {
-		for i := range rounds / 8 {
+		for i := range s.rounds / 8 {
 			mine := []string{ids[i%2], ids[1-i%2]}
 			nodes[worker%2].try(mine, func(now []backplane.Record) []backplane.RecordWrite {
 				name := strconv.Itoa(worker) + "-" + strconv.Itoa(i)
@@ -245,7 +245,7 @@ func hammerTogether(s *suite) {
 			})
 		}
 	})
-	const all = workers * (rounds / 8)
+	all := workers * (s.rounds / 8)
 	x, y := nodes[0].recordOf(s.T, "x", all), nodes[0].recordOf(s.T, "y", all)
 	s.wantFollowing(x)
 	s.wantFollowing(y)
@@ -254,7 +254,7 @@ func hammerTogether(s *suite) {
 
 func hammerBegin(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
-	for round := range rounds / 10 {
+	for round := range s.rounds / 10 {
 		id := "r" + strconv.Itoa(round)
 		var begun atomic.Int32
 		hammer(func(worker int) {

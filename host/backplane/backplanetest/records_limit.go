@@ -143,7 +143,7 @@ func hammerRecordLimit(s *suite) {
 	limit := 10*recordCost(ids[0], "") + 5000
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for range rounds {
+		for range s.rounds {
 			var writes []backplane.RecordWrite
 			for _, i := range rand.Perm(len(ids))[:1+rand.IntN(2)] {
 				w := edit(n.recordNow(ids[i]), strings.Repeat("x", rand.IntN(1000)))

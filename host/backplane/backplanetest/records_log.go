@@ -144,7 +144,7 @@ func (m *logModel) write(w backplane.RecordWrite) {
 func logAnswersAsList(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	var m logModel
-	for i := range 3 * rounds {
+	for i := range 3 * s.rounds {
 		r := nodes[i%2].recordNow("r")
 		w := edit(r, strings.Repeat("x", 1+rand.IntN(30)))
 		if rand.IntN(20) == 0 {

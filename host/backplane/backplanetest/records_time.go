@@ -22,10 +22,19 @@ func (s *suite) until(d time.Duration, last func()) {
 	pass(d + d/5)
 }
 
+// soon has a test begin anew, with a longer TTL, where what was made at a time, to
+// last for ttl, may have ended already: a busy machine lets more time pass than
+// the test does.
+func (s *suite) soon(made time.Time, ttl time.Duration) {
+	if !s.backend.FakeTime && time.Since(made) >= ttl {
+		panic(errLate)
+	}
+}
+
 // expiring is an edit with the TTL of the tests.
 func (s *suite) expiring(r backplane.Record, value string) backplane.RecordWrite {
 	w := edit(r, value)
-	w.TTL = s.backend.ttl()
+	w.TTL = s.ttl()
 	return w
 }
 
@@ -34,7 +43,7 @@ func recordExpires(s *suite) {
 	for _, n := range nodes[:2] {
 		n.subscribe(backplane.RecordOf, "r")
 	}
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	at := nodes[0].commit(s.expiring(backplane.Record{ID: "r"}, "one"))[0]
 	nodes[0].commit(edit(backplane.Record{ID: "stays"}, "1"))
 	s.until(ttl, func() { s.wantRecord(nodes, "r", at, "one") })
@@ -82,7 +91,7 @@ func expirySeen(s *suite) {
 		nodes[1].subscribe(backplane.RecordOf, id)
 		versions[id] = nodes[0].commit(s.expiring(backplane.Record{ID: id}, "one"))[0]
 	}
-	s.until(s.backend.ttl(), func() { is(s.T, "records", len(s.readAll(nodes[1].listRecords, 10)), len(first)) })
+	s.until(s.ttl(), func() { is(s.T, "records", len(s.readAll(nodes[1].listRecords, 10)), len(first)) })
 	for id, see := range first {
 		see(nodes[1], versions[id])
 		s.wantRecord(nodes, id, backplane.Version{Epoch: versions[id].Epoch, Number: 2}, "")
@@ -91,25 +100,36 @@ func expirySeen(s *suite) {
 	}
 	want(s.T, "records", s.readAll(nodes[0].listRecords, 10), nil)
 	nodes[0].commit(s.expiring(backplane.Record{ID: "list"}, "one"))
-	s.until(s.backend.ttl(), func() {})
+	s.until(s.ttl(), func() {})
 	want(s.T, "records", s.readAll(nodes[1].listRecords, 10), nil)
 	is(s.T, "number", nodes[0].recordNow("list").Number, 2)
 }
 
 func recordRenewed(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
-	ttl := s.backend.ttl()
-	for i := range 4 {
-		value := strconv.Itoa(i)
-		at := nodes[i%2].commit(s.expiring(nodes[0].recordNow("r"), value))[0]
-		pass(ttl / 2)
-		s.wantRecord(nodes, "r", at, value)
+	ttl := s.ttl()
+	at, made := backplane.Version{}, time.Now()
+	// next is a write to what must still be there.
+	next := func(n *node, w backplane.RecordWrite) {
+		s.Helper()
+		begun := time.Now()
+		versions := n.commit(w)
+		s.soon(made, ttl)
+		if len(versions) == 0 {
+			s.Fatalf("%+v was not there", w.Expect)
+		}
+		at, made = versions[0], begun
 	}
-	at := nodes[0].write("r", "stays")
+	for i := range 4 {
+		next(nodes[i%2], s.expiring(backplane.Record{ID: "r", Version: at}, strconv.Itoa(i)))
+		pass(ttl / 2)
+	}
+	next(nodes[0], edit(backplane.Record{ID: "r", Version: at}, "stays"))
 	pass(2 * ttl)
 	s.wantRecord(nodes, "r", at, "stays")
-	nodes[0].commit(s.expiring(nodes[0].recordNow("r"), "goes"))
-	nodes[0].write("r", "")
+	made = time.Now()
+	next(nodes[0], s.expiring(backplane.Record{ID: "r", Version: at}, "goes"))
+	next(nodes[0], edit(backplane.Record{ID: "r", Version: at}, ""))
 	at = nodes[1].write("r", "stays")
 	pass(2 * ttl)
 	s.wantRecord(nodes, "r", at, "stays")
@@ -118,17 +138,23 @@ func recordRenewed(s *suite) {
 func recordKept(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	nodes[1].subscribe(backplane.RecordOf, "r")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
+	made := time.Now()
 	keep := func(id string, at backplane.Version, ttl time.Duration) {
 		s.Helper()
-		want(s.T, "versions", nodes[0].commit(backplane.RecordWrite{ID: id, Expect: at, Keep: true, TTL: ttl, Tombstone: time.Hour}), []backplane.Version{at})
+		begun := time.Now()
+		versions := nodes[0].commit(backplane.RecordWrite{ID: id, Expect: at, Keep: true, TTL: ttl, Tombstone: time.Hour})
+		if id == "r" {
+			s.soon(made, s.ttl())
+			made = begun
+		}
+		want(s.T, "versions", versions, []backplane.Version{at})
 	}
 	at := nodes[0].commit(s.expiring(backplane.Record{ID: "r"}, "one"))[0]
 	other := nodes[0].commit(s.expiring(backplane.Record{ID: "other"}, "one"))[0]
 	none := nodes[0].write("none", "one")
 	for range 4 {
 		pass(ttl / 2)
-		s.wantRecord(nodes, "r", at, "one")
 		keep("r", at, ttl)
 	}
 	s.wantRecord(nodes, "other", backplane.Version{Epoch: other.Epoch, Number: 2}, "")
@@ -154,16 +180,19 @@ func (s *suite) wantForgotten(nodes ...*node) {
 	s.Helper()
 	const id = "r"
 	nodes[1].subscribe(backplane.RecordOf, id)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	brief := func(r backplane.Record, value string) backplane.RecordWrite {
 		w := edit(r, value)
 		w.Tombstone = ttl
 		return w
 	}
 	nodes[0].commit(brief(backplane.Record{ID: id}, "one"))
+	made := time.Now()
 	nodes[0].commit(brief(nodes[0].recordNow(id), ""))
 	pass(ttl / 2)
-	at := nodes[1].commit(brief(nodes[0].recordNow(id), "three"))[0]
+	versions := nodes[1].commit(brief(nodes[0].recordNow(id), "three"))
+	s.soon(made, ttl)
+	at := versions[0]
 	is(s.T, "number", at.Number, 3)
 	pass(2 * ttl) // a tombstone that was is none
 	s.wantRecord(nodes, id, at, "three")
@@ -188,7 +217,7 @@ func (s *suite) wantForgotten(nodes ...*node) {
 
 func tombstoneOfLast(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	lasting := func(r backplane.Record, value string, tombstone time.Duration) backplane.RecordWrite {
 		w := s.expiring(r, value)
 		w.Tombstone = tombstone
@@ -196,10 +225,13 @@ func tombstoneOfLast(s *suite) {
 	}
 	long, short := 100*ttl, ttl
 	for id, tombstones := range map[string][2]time.Duration{"long": {short, long}, "short": {long, short}, "kept": {short, long}} {
-		nodes[0].commit(lasting(backplane.Record{ID: id}, "1", tombstones[0]))
-		w := lasting(nodes[1].recordNow(id), "2", tombstones[1])
+		made := time.Now()
+		at := nodes[0].commit(lasting(backplane.Record{ID: id}, "1", tombstones[0]))[0]
+		w := lasting(backplane.Record{ID: id, Version: at}, "2", tombstones[1])
 		w.Keep = id == "kept"
-		nodes[1].commit(w)
+		versions := nodes[1].commit(w)
+		s.soon(made, ttl)
+		is(s.T, "writes", len(versions), 1)
 	}
 	pass(ttl + ttl/2)
 	for _, id := range []string{"long", "short", "kept"} {
@@ -219,16 +251,19 @@ func unsweptMakesRoom(s *suite) { s.wantRoom(s.idle("a")) }
 
 func (s *suite) wantRoom(n *node) {
 	s.Helper()
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	ids := numbered(n.ID(), 20)
 	limit := int64(len(ids)) * recordCost(ids[0], "1", ">1")
 	for range 3 {
+		made := time.Now()
 		for _, id := range ids {
 			w := s.expiring(n.recordNow(id), "1")
 			w.Tombstone, w.Log = ttl, 1
 			is(s.T, "full", n.within(limit, w), false)
 		}
-		is(s.T, "full", n.within(limit, edit(backplane.Record{ID: "more"}, "1")), true)
+		full := n.within(limit, edit(backplane.Record{ID: "more"}, "1"))
+		s.soon(made, ttl)
+		is(s.T, "full", full, true)
 		pass(ttl + ttl/4)
 		want(s.T, "records", s.readAll(n.listRecords, 10), nil) // from here on there are tombstones
 		pass(ttl + ttl/4)
@@ -242,7 +277,7 @@ func hammerRecordExpiry(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b"), s.idle("c")}
 	nodes[0].subscribe(backplane.AllRecords, "")
 	nodes[1].subscribe(backplane.AllRecords, "")
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	ids := numbered("r", 40)
 	versions := make([]backplane.Version, len(ids))
 	for i, id := range ids {
@@ -253,7 +288,7 @@ func hammerRecordExpiry(s *suite) {
 	s.until(ttl/2, func() {})
 	hammer(func(worker int) {
 		n := nodes[worker%3]
-		for range rounds {
+		for range s.rounds {
 			i := rand.IntN(len(ids))
 			switch rand.IntN(5) {
 			case 0:
@@ -291,7 +326,7 @@ func hammerRecordRenewal(s *suite) {
 	hammer(func(worker int) {
 		n := nodes[worker%2]
 		ids := numbered("r"+strconv.Itoa(worker)+"-", 10)
-		for range rounds / 8 {
+		for range s.rounds / 8 {
 			for _, id := range ids {
 				stays(n, id, time.Millisecond)
 			}

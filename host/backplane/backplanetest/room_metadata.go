@@ -116,7 +116,7 @@ func hammerDescription(s *suite) {
 	nodes[0].describe("r", "", "0")
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for done := 0; done < rounds/10; {
+		for done := 0; done < s.rounds/10; {
 			old := n.description("r")
 			i, _ := strconv.Atoi(old)
 			if n.describe("r", old, strconv.Itoa(i+1)) {
@@ -124,7 +124,7 @@ func hammerDescription(s *suite) {
 			}
 		}
 	})
-	is(s.T, "metadata", nodes[0].description("r"), strconv.Itoa(workers*(rounds/10)))
+	is(s.T, "metadata", nodes[0].description("r"), strconv.Itoa(workers*(s.rounds/10)))
 }
 
 func hammerDescriptions(s *suite) {
@@ -144,7 +144,7 @@ func hammerDescriptions(s *suite) {
 	}
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for range rounds {
+		for range s.rounds {
 			room := strconv.Itoa(rand.IntN(10))
 			switch rand.IntN(5) {
 			case 0:

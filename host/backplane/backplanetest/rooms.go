@@ -147,7 +147,7 @@ func hammerRooms(s *suite) {
 	}
 	hammer(func(worker int) {
 		n := nodes[worker%2]
-		for range rounds {
+		for range s.rounds {
 			room, id := names[rand.IntN(len(names))], ids[rand.IntN(len(ids))]
 			switch rand.IntN(8) {
 			case 0:
@@ -201,7 +201,7 @@ func hammerClear(s *suite) {
 		n := nodes[worker%2]
 		id := "c" + strconv.Itoa(worker)
 		n.add(id, "")
-		for i := range rounds {
+		for i := range s.rounds {
 			if worker == 0 && i%4 == 0 {
 				left.Add(int64(len(n.clear("r"))))
 			}
@@ -219,7 +219,7 @@ func hammerClear(s *suite) {
 func hammerJoinOnce(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	nodes[0].add("1", "")
-	for round := range rounds / 5 {
+	for round := range s.rounds / 5 {
 		room := "r" + strconv.Itoa(round)
 		var joined, left atomic.Int32
 		hammer(func(worker int) {
@@ -241,7 +241,7 @@ func hammerJoinOnce(s *suite) {
 func hammerEnds(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	names := numbered("r", 40)
-	for round := range rounds / 5 {
+	for round := range s.rounds / 5 {
 		id := "c" + strconv.Itoa(round)
 		nodes[0].add(id, "")
 		for _, room := range names {
@@ -276,7 +276,7 @@ func hammerEnds(s *suite) {
 func hammerJoinRemove(s *suite) {
 	nodes := []*node{s.node("a"), s.node("b")}
 	names := numbered("r", 40)
-	for round := range rounds / 5 {
+	for round := range s.rounds / 5 {
 		id := "c" + strconv.Itoa(round)
 		nodes[0].add(id, "u")
 		for _, room := range names {

@@ -114,7 +114,7 @@ func (s *suite) wantStates(n *node, wanted int) {
 
 func stateExpires(s *suite) {
 	a, b := s.inRoom(true)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	a.state("r", "1", "typing", ttl, false)
 	b.state("r", "2", "typing", ttl, true)
 	if s.backend.FakeTime {
@@ -134,11 +134,14 @@ func stateExpires(s *suite) {
 
 func stateRenewed(s *suite) {
 	a, b := s.inRoom(true)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	for i := range 4 {
+		made := time.Now()
 		a.state("r", "1", strconv.Itoa(i), ttl, i%2 == 1)
 		pass(ttl / 2)
-		is(s.T, "state", b.stateOf("1"), strconv.Itoa(i))
+		state := b.stateOf("1")
+		s.soon(made, ttl)
+		is(s.T, "state", state, strconv.Itoa(i))
 	}
 	a.state("r", "1", "short", ttl/10, false)
 	pass(ttl/10 + tolerance)
@@ -148,7 +151,7 @@ func stateRenewed(s *suite) {
 
 func stateStays(s *suite) {
 	a, b := s.inRoom(true)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	a.state("r", "1", "typing", ttl, false)
 	a.state("r", "1", "here", 0, false)
 	a.state("r", "2", "there", 1000*ttl, false)
@@ -161,7 +164,7 @@ func stateStays(s *suite) {
 // The expiry of a state that ended otherwise does nothing to the next one.
 func stateExpiresAlone(s *suite) {
 	a, b := s.inRoom(true)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	a.state("r", "1", "typing", ttl, false)
 	a.state("r", "1", "", 0, false)
 	a.state("r", "1", "here", 0, false)
@@ -178,7 +181,7 @@ func stateExpiresAlone(s *suite) {
 
 func hammerExpiry(s *suite) {
 	a, b := s.inRoom(true)
-	ttl := s.backend.ttl()
+	ttl := s.ttl()
 	ids := numbered("c", 40)
 	for _, id := range ids {
 		a.add(id, "")
@@ -222,7 +225,7 @@ func hammerRenewal(s *suite) {
 	}
 	hammer(func(worker int) {
 		n := []*node{a, b}[worker%2]
-		for range rounds / 4 {
+		for range s.rounds / 4 {
 			for _, id := range all[worker] {
 				n.state("r", id, "goes", time.Millisecond, true)
 			}

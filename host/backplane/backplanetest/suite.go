@@ -17,12 +17,17 @@ type suite struct {
 	backend Backend
 	cluster Cluster
 	marks   int
+	rounds  int           // of hammers
+	times   time.Duration // how many times the backend's TTL
 }
 
 func newSuite(t *testing.T, b Backend, lease time.Duration) *suite {
 	t.Helper()
-	return &suite{T: t, backend: b, cluster: b.New(t, lease)}
+	return &suite{T: t, backend: b, cluster: b.New(t, lease), rounds: b.rounds(), times: 1}
 }
+
+// ttl is the time to live of what expires in a test.
+func (s *suite) ttl() time.Duration { return s.times * s.backend.ttl() }
 
 // node is a node of the store, with what was delivered to it. Its methods are
 // those of its features; an error fails the test.

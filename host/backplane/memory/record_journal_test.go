@@ -323,6 +323,7 @@ func (w *witness) see(r backplane.Record) {
 }
 
 func (w *witness) Record(c backplane.RecordChange) { w.see(c.Record) }
+func (w *witness) Lost(backplane.Topic)            {}
 func (w *witness) Wrote(c backplane.RecordChange)  { w.see(c.Record) }
 
 // transfer moves something between two accounts until ctx ends, and shows the

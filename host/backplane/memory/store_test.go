@@ -204,5 +204,6 @@ func (c *counting) Presence(backplane.PresenceEvent)                           {
 func (c *counting) Member(string, string, bool, string)                        {}
 func (c *counting) Metadata(string, []byte)                                    {}
 func (c *counting) Record(backplane.RecordChange)                              { c.records++ }
+func (c *counting) Lost(backplane.Topic)                                       {}
 func (c *counting) Wrote(backplane.RecordChange)                               { c.wrote++ }
 func (c *counting) Instruct(backplane.Audience, backplane.Instruction) (n int) { return 0 }
