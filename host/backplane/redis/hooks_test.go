@@ -1,0 +1,17 @@
+package redis
+
+import "context"
+
+// Live is Run without its end: the lease is not given back, as where the process
+// has crashed or is paused.
+func (n *Node) Live(ctx context.Context) { n.live(ctx) }
+
+// Deafen has the node believe that it hears nothing, until its subscriptions are
+// made anew.
+func (n *Node) Deafen() { n.inbox.disconnected() }
+
+// What instructions are written with, and read.
+var (
+	AppendInstruction = appendInstruction
+	ReadInstruction   = readInstruction
+)

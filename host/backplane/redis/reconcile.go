@@ -1,0 +1,128 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+var (
+	positionScript  = newScript("node_position")
+	reconcileScript = newScript("node_reconcile")
+)
+
+// reconcileBatch is how many connections are compared with Redis at a time.
+const reconcileBatch = 50
+
+const lostInstructions = "the server has lost the order of what it was told to do"
+
+// resume implements handler. What was told of memberships and metadata meanwhile
+// is made up for by reading them. What was to be done to sessions is not: if
+// there was any of that, the sessions are closed. A node that Redis has no number
+// of has no place there any more; it takes a new one beside, and registers its
+// connections. A number below the one that was seen says that Redis has lost the
+// end of what it was told, and is what the next ones follow; so may the same
+// number, or one above it, if Redis has another history.
+func (x *inbox) resume(ctx context.Context, _ time.Duration) error {
+	n := x.node
+	last, instructed, history, err := x.inRedis(ctx)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	known, heard, isOther := max(x.seen, x.start), x.instructed, history != x.history
+	x.mu.Unlock()
+	if last != 0 && (last != known || isOther) {
+		if err := x.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	if instructed > known || isOther && instructed != 0 && instructed != heard {
+		n.closeOwn(lostInstructions)
+	}
+	x.found(last, instructed, history)
+	n.lease.poke()
+	n.lease.mend()
+	return nil
+}
+
+// inRedis returns the numbers of the last frame and of the last instruction, 0
+// for none, and the name of the server's history.
+func (x *inbox) inRedis(ctx context.Context) (last, instructed int64, history string, err error) {
+	r, err := x.node.eval(ctx, x.node.directory, positionScript, x.node.id)
+	all := r.list(3)
+	return all[0].number(), all[1].number(), all[2].text(), err
+}
+
+// found notes that frames come in again, after the one of a number.
+func (x *inbox) found(last, instructed int64, history string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.up, x.begun = true, true
+	x.instructed, x.history = instructed, history
+	if last != 0 {
+		x.seen, x.start = last, last
+	}
+}
+
+// mend makes up for the frames between the last one and that of a number, which
+// are missing though no connection was lost.
+func (x *inbox) mend(number int64) {
+	n := x.node
+	n.log.Warn("frames are missing", "node", n.id, "before", number)
+	ctx, cancel := context.WithTimeout(context.Background(), n.options.Timeout)
+	defer cancel()
+	if err := x.reconcile(ctx); err != nil {
+		n.log.Warn("memberships could not be read anew", "error", err)
+	}
+	n.closeOwn(lostInstructions)
+}
+
+// reconcile compares what is known of the node's connections with Redis, and
+// tells the receiver how they differ. Connections that Redis does not have are
+// left to restore.
+func (x *inbox) reconcile(ctx context.Context) error {
+	n := x.node
+	for ids := range slices.Chunk(n.own.ids(), reconcileBatch) {
+		args := []any{n.id}
+		for _, id := range ids {
+			args = append(args, id)
+		}
+		r, err := n.eval(ctx, n.directory, reconcileScript, args...)
+		if err != nil {
+			return err
+		}
+		all := r.list(1 + len(ids))
+		for i, id := range ids {
+			x.correct(id, all[0].number(), all[1+i])
+		}
+	}
+	return nil
+}
+
+// correct tells the receiver how a connection is not as it was thought to be.
+func (x *inbox) correct(id string, number int64, found reply) {
+	if !found.there() {
+		return
+	}
+	about := found.list(2)
+	flags := about[1].list(0)
+	rooms := make(map[string]bool, len(flags)/2)
+	for i := 0; i+1 < len(flags); i += 2 {
+		rooms[flags[i].text()] = flags[i+1].text() == "1"
+	}
+	d := x.node.own.correct(id, number, about[0].bytes(), rooms)
+	to := x.node.to()
+	if to == nil {
+		return
+	}
+	if d.isOtherMetadata {
+		to.Metadata(id, d.metadata)
+	}
+	for _, room := range d.left {
+		to.Member(room, id, false, "")
+	}
+	for _, room := range d.joined {
+		to.Member(room, id, true, "")
+	}
+}

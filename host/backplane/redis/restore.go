@@ -1,0 +1,182 @@
+package redis
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mesh-host/mesh-host/host/backplane"
+)
+
+var (
+	restoreScript = newScript("node_restore")
+	membersScript = newScript("node_members")
+	evictScript   = newScript("node_evict")
+)
+
+const (
+	// A batch of connections that are registered anew has about so many of them
+	// and of their memberships, and so many bytes.
+	restoreBatch = 200
+	restoreBytes = 256 << 10
+	// membersPage is about how many ids of connections are read at a time.
+	membersPage = 500
+)
+
+const lostPlace = "the connection's place was taken while the server was away"
+
+// keepConnections has Redis know the connections that the node has, whenever it
+// may not, until ctx is done. Connections that only Redis has are those whose end
+// could not be told, and go; one that is just being added may not be known here
+// yet, so they are looked for again some time later.
+func (n *Node) keepConnections(ctx context.Context) {
+	var strays []string
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.lease.mending:
+			if !n.inbox.hears() {
+				continue // what is sent to them would be lost; it mends once it does
+			}
+			if strays, err = n.restore(ctx); len(strays) > 0 {
+				again.Reset(2 * n.options.Timeout)
+			}
+		case <-again.C:
+			err = n.evict(ctx, n.own.absent(strays))
+			strays = nil
+		}
+		if err != nil && ctx.Err() == nil {
+			n.log.Warn("connections not registered anew yet", "node", n.id, "error", err)
+			n.lease.mend()
+			_ = wait(ctx, jitter(sweepInterval/2)) // or ctx is done
+		}
+	}
+}
+
+// restore registers all connections of the node that Redis does not have, and
+// returns the ids of those that only Redis has.
+func (n *Node) restore(ctx context.Context) (strays []string, err error) {
+	known, err := n.registered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := slices.DeleteFunc(n.own.ids(), func(id string) bool { return known[id] })
+	for len(ids) > 0 {
+		args, count := n.own.batch(ids, []any{n.id, n.life()})
+		r, err := n.call(ctx, restoreScript, args...)
+		if err != nil {
+			return nil, err
+		}
+		n.giveUp(r.texts())
+		// What has ended meanwhile was not there to be removed.
+		if err := n.evict(ctx, n.own.absent(ids[:count])); err != nil {
+			return nil, err
+		}
+		ids = ids[count:]
+	}
+	if n.life() != "" {
+		n.lease.restoring.Store(false)
+	}
+	return n.own.absent(slices.Collect(maps.Keys(known))), nil
+}
+
+// giveUp closes sessions whose ids other nodes have.
+func (n *Node) giveUp(taken []string) {
+	if len(taken) == 0 {
+		return
+	}
+	n.own.giveUp(taken)
+	n.closeSessions(backplane.Audience{Scope: backplane.Listed, Names: taken}, lostPlace)
+}
+
+// registered returns the ids of the node's connections in Redis.
+func (n *Node) registered(ctx context.Context) (ids map[string]bool, err error) {
+	ids = make(map[string]bool)
+	for cursor := "0"; ; {
+		r, err := n.call(ctx, membersScript, n.id, cursor, membersPage)
+		if err != nil {
+			return nil, err
+		}
+		page := r.list(2)
+		for _, id := range page[1].texts() {
+			ids[id] = true
+		}
+		if cursor = page[0].text(); cursor == "0" || cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
+// evict ends connections of this node in Redis, of which it knows nothing.
+func (n *Node) evict(ctx context.Context, ids []string) error {
+	for len(ids) > 0 {
+		args := []any{n.id, n.life()}
+		count := min(len(ids), reconcileBatch)
+		for _, id := range ids[:count] {
+			args = append(args, id)
+		}
+		if _, err := n.call(ctx, evictScript, args...); err != nil {
+			return err
+		}
+		ids = ids[count:]
+	}
+	return nil
+}
+
+// batch appends what the script takes of the first of some connections, and
+// returns for how many of ids that is.
+func (o *own) batch(ids []string, args []any) (_ []any, count int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var work, size int
+	for _, id := range ids {
+		if work >= restoreBatch || size >= restoreBytes {
+			break
+		}
+		count++
+		c := o.connections[id]
+		if c == nil {
+			continue
+		}
+		work += 1 + len(c.rooms)
+		size += len(c.about.Metadata)
+		args = append(args, id, c.about.User, strconv.FormatInt(c.about.ConnectedAt.UnixMicro(), 10))
+		args = append(appendOptional(args, c.about.Metadata), len(c.rooms))
+		for room, s := range c.rooms {
+			size += len(room) + len(s.state)
+			args = s.append(args, room)
+		}
+	}
+	return args, count
+}
+
+// append appends what the script takes of a membership: a state has the time that
+// is left to it.
+func (s *stay) append(args []any, room string) []any {
+	state, left := s.state, time.Duration(0)
+	if !s.ends.IsZero() {
+		if left = time.Until(s.ends); left <= 0 {
+			state = nil
+		}
+	}
+	present := "0"
+	if s.present {
+		present = "1"
+	}
+	args = appendOptional(append(args, room, present), state)
+	return append(args, max(0, (left+time.Millisecond-1).Milliseconds()))
+}
+
+// appendOptional appends whether there is a value, and the value.
+func appendOptional(args []any, value []byte) []any {
+	if value == nil {
+		return append(args, "0", "")
+	}
+	return append(args, "1", string(value))
+}
