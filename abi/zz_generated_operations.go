@@ -179,14 +179,14 @@ var Operations = []Operation{
 	},
 	{
 		Name: OpConnectionsList, Capability: "connections.read", Door: "", Result: "",
-		Doc: "Lists the connections. Their latency is the last one measured, 0 before that.",
+		Doc: "Lists the connections. Their latency is the last one measured, 0 before that; of other nodes' connections it is not known.",
 		Request: []Field{
 			{Name: "user", Type: "string", Optional: true, Doc: "only those of this user"},
 			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
 			{Name: "limit", Type: "int", Optional: true, Doc: "the most entries of a page, up to 1000; absent or 0: 100"},
 		},
 		Response: []Field{
-			{Name: "connections", Type: "json", Optional: false, Doc: "[{\"connectionId\", \"user\" (absent for an anonymous one), \"node\", \"latency\" (milliseconds), \"connectedAt\" (RFC 3339)}]"},
+			{Name: "connections", Type: "json", Optional: false, Doc: "[{\"connectionId\", \"user\" (absent for an anonymous one), \"node\", \"latency\" (milliseconds; absent for another node's), \"connectedAt\" (RFC 3339)}]"},
 			{Name: "cursor", Type: "string", Optional: true, Doc: "where the next page begins; absent after the last one"},
 		},
 	},
@@ -422,7 +422,7 @@ var Operations = []Operation{
 			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
 		},
 		Response: []Field{
-			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed; for another node's connection whether that is there"},
 		},
 	},
 	{
@@ -470,7 +470,7 @@ var Operations = []Operation{
 			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
 		},
 		Response: []Field{
-			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed; for another node's connection whether that is there"},
 		},
 	},
 	{
@@ -546,7 +546,7 @@ var Operations = []Operation{
 			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
 		},
 		Response: []Field{
-			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed; for another node's connection whether that is there"},
 		},
 	},
 	{
@@ -558,7 +558,7 @@ var Operations = []Operation{
 			{Name: "reason", Type: "string", Optional: true, Doc: "what the client is told, at most 123 bytes of UTF-8"},
 		},
 		Response: []Field{
-			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed"},
+			{Name: "unsubscribed", Type: "bool", Optional: false, Doc: "whether it was subscribed; for another node's connection whether that is there"},
 		},
 	},
 	{
@@ -1067,7 +1067,7 @@ func (m *ConnectionsListRequest) Decode(message []byte) error {
 
 // ConnectionsListResponse answers connections.list.
 type ConnectionsListResponse struct {
-	// Connections: [{"connectionId", "user" (absent for an anonymous one), "node", "latency" (milliseconds), "connectedAt" (RFC 3339)}].
+	// Connections: [{"connectionId", "user" (absent for an anonymous one), "node", "latency" (milliseconds; absent for another node's), "connectedAt" (RFC 3339)}].
 	Connections json.RawMessage `json:"connections"`
 	// Cursor: where the next page begins; absent after the last one.
 	Cursor string `json:"cursor,omitempty"`
@@ -1931,7 +1931,7 @@ func (m *ChannelsUnsubscribeRequest) Decode(message []byte) error {
 
 // ChannelsUnsubscribeResponse answers channels.unsubscribe.
 type ChannelsUnsubscribeResponse struct {
-	// Unsubscribed: whether it was subscribed.
+	// Unsubscribed: whether it was subscribed; for another node's connection whether that is there.
 	Unsubscribed bool `json:"unsubscribed"`
 }
 
@@ -2107,7 +2107,7 @@ func (m *PresenceUnsubscribeRequest) Decode(message []byte) error {
 
 // PresenceUnsubscribeResponse answers presence.unsubscribe.
 type PresenceUnsubscribeResponse struct {
-	// Unsubscribed: whether it was subscribed.
+	// Unsubscribed: whether it was subscribed; for another node's connection whether that is there.
 	Unsubscribed bool `json:"unsubscribed"`
 }
 
@@ -2387,7 +2387,7 @@ func (m *RecordsUnsubscribeRequest) Decode(message []byte) error {
 
 // RecordsUnsubscribeResponse answers records.unsubscribe.
 type RecordsUnsubscribeResponse struct {
-	// Unsubscribed: whether it was subscribed.
+	// Unsubscribed: whether it was subscribed; for another node's connection whether that is there.
 	Unsubscribed bool `json:"unsubscribed"`
 }
 
@@ -2431,7 +2431,7 @@ func (m *CollectionsUnsubscribeRequest) Decode(message []byte) error {
 
 // CollectionsUnsubscribeResponse answers collections.unsubscribe.
 type CollectionsUnsubscribeResponse struct {
-	// Unsubscribed: whether it was subscribed.
+	// Unsubscribed: whether it was subscribed; for another node's connection whether that is there.
 	Unsubscribed bool `json:"unsubscribed"`
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	Log       LogConfig       `toml:"log"`
 	Shutdown  ShutdownConfig  `toml:"shutdown"`
 	Store     StoreConfig     `toml:"store"`
+	Redis     RedisConfig     `toml:"redis"`
 	Demo      DemoConfig      `toml:"demo"`
 	Static    StaticConfig    `toml:"static"`
 	Handshake HandshakeConfig `toml:"handshake"`
@@ -51,6 +52,10 @@ type NodeConfig struct {
 	// letters, digits, '-', '_', '.' and ':', unique in the cluster. "" is the
 	// host's name and a random suffix, another one at each start. Default "".
 	Name string `toml:"name"`
+	// Lease is how long a node that has stopped without saying so counts as alive;
+	// then the others end its connections. With RedisConfig only, and the same on
+	// all nodes; 1s to 5m. Default 10s.
+	Lease time.Duration `toml:"lease"`
 }
 
 // AdminConfig is the operator's side: the admin API.
@@ -93,7 +98,8 @@ type StoreConfig struct {
 	// the histories of channels, the metadata of rooms and the plugins' stores
 	// are kept: what was acknowledged survives a crash. It is made where it is
 	// missing, belongs to one process at a time, and must not lie in
-	// StaticConfig.Dir. "" keeps all of it in memory only. Default "".
+	// StaticConfig.Dir. It is not for nodes that share a Redis. "" keeps all of
+	// it in memory only. Default "".
 	Path string `toml:"path"`
 }
 
@@ -182,7 +188,8 @@ type LimitsConfig struct {
 	RoomMetadata Size `toml:"room_metadata"`
 	// HistorySize bounds the messages of all channels that are kept, in bytes,
 	// 1 KiB to 1 TiB; beyond it whole channels are forgotten, the longest
-	// unused first. Default 256 MiB.
+	// unused first. In a Redis its maxmemory bounds them instead. Default 256
+	// MiB.
 	HistorySize Size `toml:"history_size"`
 	// RecordSize bounds the value of one record, in bytes of JSON, 2 to 64 MiB;
 	// a larger one is answered ETOOLARGE. Default 1 MiB.

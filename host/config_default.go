@@ -7,9 +7,18 @@ import "time"
 func Default() Config {
 	return Config{
 		Listen:   ":8080",
+		Node:     NodeConfig{Lease: 10 * time.Second},
 		Admin:    AdminConfig{Listen: "127.0.0.1:8081"},
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Shutdown: ShutdownConfig{Grace: 10 * time.Second},
+		Redis: RedisConfig{
+			Addresses:      []string{},
+			Mode:           redisStandalone,
+			Prefix:         "mesh:",
+			Pool:           8,
+			ConnectTimeout: time.Second,
+			Timeout:        time.Second,
+		},
 		Handshake: HandshakeConfig{
 			Timeout:    10 * time.Second,
 			HeaderSize: 16 * KiB,

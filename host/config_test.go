@@ -217,7 +217,7 @@ func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
 		key, _, _ := strings.Cut(text, ":")
 		keys = append(keys, key)
 	}
-	want := "listen admin.listen admin.listen log.level log.format handshake.timeout handshake.header_size " +
+	want := "listen node.lease admin.listen admin.listen log.level log.format redis.prefix redis.pool redis.connect_timeout redis.timeout handshake.timeout handshake.header_size " +
 		"limits.message_size limits.commands_in_flight limits.outbox limits.reply_size limits.metadata_size limits.connections " +
 		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size " +
 		"limits.record_size limits.records_size limits.record_tombstone limits.collections limits.collection_records limits.transaction limits.hooks " +

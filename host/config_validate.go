@@ -44,6 +44,7 @@ func (c *Config) Validate() error {
 	p.oneOf("log.format", c.Log.Format, "text", "json")
 	p.duration("shutdown.grace", c.Shutdown.Grace, 0)
 	p.store(c)
+	p.redis(c)
 	p.duration("handshake.timeout", c.Handshake.Timeout, 1)
 	p.size("handshake.header_size", c.Handshake.HeaderSize, KiB, MiB)
 	p.origins("handshake.origins", c.Handshake.Origins)
@@ -74,6 +75,7 @@ func (p *problems) listeners(c *Config) {
 	if c.Node.Name != "" && !nodeName.MatchString(c.Node.Name) {
 		p.add("node.name", "%q is no node name: 1 to 128 letters, digits, '-', '_', '.' and ':'", c.Node.Name)
 	}
+	p.span("node.lease", c.Node.Lease, time.Second, 5*time.Minute)
 	host, ok := p.address("admin.listen", c.Admin.Listen)
 	switch {
 	case c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0"):

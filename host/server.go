@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/backplane/journal"
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
+	"github.com/mesh-host/mesh-host/host/backplane/redis"
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/demo"
 	"github.com/mesh-host/mesh-host/host/engine"
@@ -38,9 +40,10 @@ type Server struct {
 	sections  sections
 	reload    func() (Config, error)
 	hub       *hub.Hub
-	store     *memory.Store
+	node      backplane.Node
+	store     *memory.Store    // nil with redis
 	journal   *journal.Journal // nil: the store is in memory only
-	node      *memory.Node
+	redis     *redis.Node      // nil: this node is alone
 	router    *command.Router
 	engine    *engine.Engine
 	plugins   *plugin.Manager
@@ -95,7 +98,9 @@ func WithNewEpochs() Option {
 
 // New makes a server from a valid configuration; the error names every key
 // that is not. Nothing is opened but the plugin folder, the cache of compiled
-// plugins and store.path, and static.dir must be there. The caller must Run it.
+// plugins, and store.path or Redis, which is waited for up to five times
+// redis.connect_timeout and redis.timeout; static.dir must be there. The caller
+// must Run it, soon: the node's lease goes on only then.
 func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -113,7 +118,6 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 	if err := s.openStore(extra.newEpochs); err != nil {
 		return nil, err
 	}
-	s.node = s.store.Node(config.nodeName())
 	s.buildEngine(extra)
 	plugins, err := plugin.New(s.pluginOptions(extra))
 	if err != nil {
@@ -184,13 +188,23 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.listen(); err != nil {
 		return errors.Join(err, s.plugins.Close(), s.closeStore())
 	}
-	if err := s.plugins.Load(); err != nil {
-		return errors.Join(err, s.clients.Close(), s.operators.Close(), s.plugins.Close(), s.closeStore())
+	// Loading plugins may take longer than the node's lease.
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
+	var leased sync.WaitGroup
+	leased.Go(func() { s.node.Run(below) })
+	err := s.plugins.Load()
+	if err != nil {
+		err = errors.Join(err, s.clients.Close(), s.operators.Close(), s.plugins.Close())
+	} else {
+		err = s.serve(ctx)
 	}
-	return errors.Join(s.serve(ctx), s.closeStore())
+	stopBelow()
+	leased.Wait()
+	return errors.Join(err, s.closeStore())
 }
 
-// serve is Run once everything is open; the store stays so.
+// serve is Run once everything is open; the store stays so, and the node's lease.
 func (s *Server) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -199,7 +213,6 @@ func (s *Server) serve(ctx context.Context) error {
 
 	var backs, fronts sync.WaitGroup
 	backs.Go(func() { s.hub.Run(below) })
-	backs.Go(func() { s.node.Run(below) })
 	backs.Go(func() { s.engine.Run(below) })
 	backs.Go(func() { s.end(cancel, s.plugins.Run(below)) })
 	fronts.Go(func() { s.end(cancel, s.transport.Serve(s.clients)) })
@@ -262,6 +275,9 @@ func (s *Server) readiness() error {
 	if !s.serving.Load() {
 		return errors.New("shutting down")
 	}
+	if err := s.redisReadiness(); err != nil {
+		return err
+	}
 	table := s.router.Acquire()
 	defer table.Release()
 	if name := table.Missing(s.config.Auth.Require); name != "" {
@@ -293,28 +309,38 @@ func (s *Server) publicHandler() (http.Handler, error) {
 
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", admin.Health(s.readiness))
+	mux.Handle("/", admin.Health(s.operatorsReadiness))
 	api := admin.API(s.operations, s.config.adminOptions(s.log.With("component", "admin")))
 	mux.Handle("/api", api)
 	mux.Handle("/api/", api)
-	mux.Handle("GET /metrics", admin.Metrics(admin.Sources{
+	mux.Handle("GET /metrics", admin.Metrics(s.sources()))
+	return mux
+}
+
+// sources are where the metrics are read.
+func (s *Server) sources() admin.Sources {
+	sources := admin.Sources{
 		Sessions:    s.hub.Len,
 		Traffic:     func() admin.Traffic { return admin.Traffic(s.transport.Metrics()) },
 		Plugins:     s.plugins.Status,
-		Held:        s.held,
+		Topics:      s.engine.Topics,
 		Hooks:       s.engine.WaitingHooks,
 		Collections: s.engine.Collections,
 		Slow:        func() admin.Slow { return admin.Slow(s.hub.Slow()) },
-		Store:       s.kept,
-	}))
-	return mux
+	}
+	if s.redis != nil {
+		sources.Redis = s.asked
+	} else {
+		sources.Held, sources.Store = s.held, s.kept
+	}
+	return sources
 }
 
 func (s *Server) held() admin.Held {
 	held := s.store.Stats()
 	return admin.Held{
 		Rooms: held.Rooms, Members: held.Members, Present: held.Present,
-		Streams: held.Streams, Subscriptions: held.Subscriptions,
+		Streams: held.Streams,
 		Records: held.Records, RecordBytes: held.RecordBytes,
 		History: held.History, RoomMetadata: held.RoomMetadata,
 	}

@@ -8,15 +8,27 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane/memory"
 )
 
-// openStore opens the embedded backplane, with what store.path has kept, in new
-// epochs if that is what it takes.
+// openStore opens what this node shares with others, or has for itself alone.
 func (s *Server) openStore(newEpochs bool) error {
+	switch {
+	case newEpochs && s.config.Store.Path == "":
+		return &KeyError{Key: "store.path", Problem: "it is not set, and new epochs are for what it has kept"}
+	case s.config.Redis.Used():
+		return s.openRedis()
+	}
+	if err := s.openMemory(newEpochs); err != nil {
+		return err
+	}
+	s.node = s.store.Node(s.config.nodeName())
+	return nil
+}
+
+// openMemory opens the embedded backplane, with what store.path has kept, in new
+// epochs if that is what it takes.
+func (s *Server) openMemory(newEpochs bool) error {
 	o := memory.Options{HistorySize: int64(s.config.Limits.HistorySize), NewEpochs: newEpochs}
 	path := s.config.Store.Path
-	switch {
-	case path == "" && newEpochs:
-		return &KeyError{Key: "store.path", Problem: "it is not set, and new epochs are for what it has kept"}
-	case path == "":
+	if path == "" {
 		s.log.Info("nothing outlives this process: records, histories, metadata and the plugins' stores are in memory only; store.path keeps them")
 		s.store = memory.New(o)
 		return nil
@@ -43,10 +55,13 @@ func (s *Server) openStore(newEpochs bool) error {
 // closeStore keeps what is still to be kept, once no one changes anything any
 // more.
 func (s *Server) closeStore() error {
-	if s.journal == nil {
-		return nil
+	switch {
+	case s.redis != nil:
+		return s.redis.Close()
+	case s.journal != nil:
+		return s.journal.Close()
 	}
-	return s.journal.Close()
+	return nil
 }
 
 // storeFailed returns what is closed once the store can keep nothing any more;

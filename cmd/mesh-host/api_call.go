@@ -100,14 +100,20 @@ func apiBase(address string) (string, error) {
 	case port == "0":
 		return "", usageError{errors.New("admin.listen is a free port: say with --address which one it has become")}
 	}
+	return "http://" + net.JoinHostPort(reachable(name), port), nil
+}
+
+// reachable is where this machine reaches what listens on a host: every
+// interface means loopback.
+func reachable(name string) string {
 	ip, err := netip.ParseAddr(name)
 	switch {
 	case name == "" || err == nil && ip == netip.IPv4Unspecified():
-		name = "127.0.0.1"
+		return "127.0.0.1"
 	case err == nil && ip == netip.IPv6Unspecified():
-		name = "::1"
+		return "::1"
 	}
-	return "http://" + net.JoinHostPort(name, port), nil
+	return name
 }
 
 // do calls an operation. The error is an *apiError where the server says so.

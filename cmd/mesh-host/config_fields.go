@@ -42,6 +42,13 @@ func appendFields(list []field, tables []string, prefix string, v reflect.Value)
 	return list, tables
 }
 
+// isSecret tells whether the field's value is nobody's business. The path of a
+// file that holds a secret is none.
+func (f field) isSecret() bool {
+	name := lastPart(f.key)
+	return isSecret(name) && !strings.HasSuffix(name, "_file")
+}
+
 // kind is the field's kind, of what it points to if it is optional.
 func (f field) kind() reflect.Kind {
 	if f.value.Kind() == reflect.Pointer {

@@ -23,6 +23,7 @@ var flagKeys = map[string]string{
 	"admin.listen": "admin",
 	"plugins.dir":  "plugins",
 	"store.path":   "store",
+	"redis.url":    "redis",
 }
 
 // addConfigFlags gives a command the flags that load reads.
@@ -33,6 +34,7 @@ func addConfigFlags(flags *pflag.FlagSet) {
 	flags.String("admin", d.Admin.Listen, "address of the admin API, host:port")
 	flags.String("plugins", d.Plugins.Dir, "folder of the *.wasm plugins")
 	flags.String("store", d.Store.Path, "folder that keeps records, histories, metadata and plugins' stores; \"\" keeps them in memory only")
+	flags.String("redis", string(d.Redis.URL), "URL of the Redis that all nodes share, redis://host:port/0; with a password better in MESH_REDIS_URL, as others see the arguments")
 }
 
 // addSourceFlags gives a command those that say where to read.
@@ -74,6 +76,17 @@ func (e *configError) Unwrap() []error { return e.problems }
 // load makes the configuration from flags, the environment, the file and the
 // defaults; the former win. The error is a *configError with all problems.
 func load(flags *pflag.FlagSet) (*loaded, error) {
+	l := read(flags)
+	l.validate()
+	if len(l.problems) > 0 {
+		return nil, &configError{problems: l.problems}
+	}
+	return &l.loaded, nil
+}
+
+// read is load without judging the values as a whole; problems has what could
+// not be read, and those keys are as if nobody had set them.
+func read(flags *pflag.FlagSet) *loader {
 	l := &loader{
 		flags:  flags,
 		loaded: loaded{Config: host.Default(), sources: map[string]string{}},
@@ -92,11 +105,7 @@ func load(flags *pflag.FlagSet) (*loaded, error) {
 	for _, name := range slices.Sorted(maps.Keys(sections)) {
 		l.resolvePlugin(name, sections[name], variables[name])
 	}
-	l.validate()
-	if len(l.problems) > 0 {
-		return nil, &configError{problems: l.problems}
-	}
-	return &l.loaded, nil
+	return l
 }
 
 // reloader returns what loads the configuration again from the same flags and
@@ -161,7 +170,7 @@ func (l *loader) set(key string, f field, raw any) {
 	if err == nil {
 		err = f.assign(raw)
 	}
-	if err != nil && isSecret(lastPart(key)) {
+	if err != nil && f.isSecret() {
 		err = errors.New("it must be a string") // and nobody's business
 	}
 	if err != nil {

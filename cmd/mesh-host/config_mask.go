@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/mesh-host/mesh-host/host"
 )
 
 // mask stands where a secret was.
@@ -40,7 +42,7 @@ func masked(value any) any {
 		}
 		return array
 	case string:
-		return maskURL(v)
+		return host.URL(v).String()
 	default:
 		return v
 	}
@@ -58,15 +60,4 @@ func hidden(value any) any {
 		shown[fmt.Sprint(mask, i+1)] = hidden(object[key])
 	}
 	return shown
-}
-
-// maskURL hides user and password in a URL. It takes all up to the last "@"
-// for them, since passwords are often not escaped as they should be.
-func maskURL(text string) string {
-	scheme, rest, ok := strings.Cut(text, "://")
-	at := strings.LastIndexByte(rest, '@')
-	if !ok || at < 0 {
-		return text
-	}
-	return scheme + "://" + mask + rest[at:]
 }

@@ -119,7 +119,7 @@ func (l *loaded) printPlugin(b *strings.Builder, name string) {
 // text writes the field's value as TOML, masked if its name says so.
 func (f field) text() string {
 	value := reflect.Indirect(f.value)
-	if isSecret(lastPart(f.key)) && !value.IsZero() {
+	if f.isSecret() && !value.IsZero() {
 		return quoteString(mask)
 	}
 	if f.isTables() {

@@ -148,6 +148,14 @@ func TestPrintRoundTrips(t *testing.T) {
 	for name, text := range map[string]string{
 		"defaults": "",
 		"settings": ownSettings,
+		"redis": `
+			[redis]
+			addresses = ["a:1", "[::1]:2"]
+			mode = "cluster"
+			flush = "250us"
+			[redis.tls]
+			enabled = true
+			server_name = "cache"`,
 		"others": `
 			listen = "[::1]:0"
 			handshake.origins = []
@@ -215,6 +223,27 @@ func TestPrintRoundTrips(t *testing.T) {
 				t.Errorf("loaded is\n%+v\nprinted and loaded again\n%+v", first.Config, again.Config)
 			}
 		})
+	}
+}
+
+func TestPrintMasksRedis(t *testing.T) {
+	t.Setenv("MESH_REDIS_SENTINEL_PASSWORD", "hidden-1")
+	l := mustLoad(t, "redis.tls.cert_file = \"c.pem\"\nredis.tls.key_file = \"k.pem\"\n", "--redis", "redis://hidden-2:hidden-3@cache:6380/2")
+	got := l.print()
+	for _, want := range []string{
+		"\n[redis]\nurl = \"redis://***@cache:6380/2\" # --redis\naddresses = []\nmode = \"standalone\"\n",
+		"\npassword = \"\"\n", "\nsentinel_password = \"***\" # MESH_REDIS_SENTINEL_PASSWORD\n",
+		"\n[redis.tls]\nenabled = false\n", "\nkey_file = \"k.pem\"\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("printed is\n%s\nwithout %q", got, want)
+		}
+	}
+	if strings.Contains(got, "hidden") {
+		t.Errorf("a secret shows in\n%s", got)
+	}
+	if string(l.Redis.URL) != "redis://hidden-2:hidden-3@cache:6380/2" || l.Redis.SentinelPassword != "hidden-1" {
+		t.Errorf("loaded is %q, %q", string(l.Redis.URL), string(l.Redis.SentinelPassword))
 	}
 }
 

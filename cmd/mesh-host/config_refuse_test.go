@@ -120,6 +120,12 @@ func TestFileRefused(t *testing.T) {
 		{"tombstone without unit", "[limits]\nrecord_tombstone = 24", `FILE: limits.record_tombstone: 24 has no unit: write "24s" or "24ms"`},
 		{"store in the page", "store.path = \"page/data\"\nstatic.dir = \"page\"", `FILE: store.path: "page/data" lies in static.dir ("page"), whose files everyone may read`},
 
+		{"password no string", "redis.password = 4711", "FILE: redis.password: it must be a string"},
+		{"redis and a store", "store.path = \"data\"\nredis.url = \"redis://u:p@a\"", "FILE: store.path: redis.url is set too, and what is kept is then kept by Redis, for all nodes: a folder of this node would be another truth; keep one of the two"},
+		{"redis elsewhere", "[redis]\naddresses = [\"a:1\", \"b\"]", `FILE: redis.addresses[1]: "b" is no address: write "host:port"`},
+		{"mistyped TLS", "[redis.tls]\nca = \"ca.pem\"", "FILE: redis.tls.ca: unknown key"},
+		{"TLS no table", "redis.tls = true", "FILE: redis.tls: it is true and must be a table"},
+
 		{"plugin called dir", "[plugins.dir]\nmode = \"pool\"", `FILE: plugins.dir: it is a table and must be a string; a plugin cannot be called "dir"`},
 		{"plugin called settle", "[plugins.settle]", `FILE: plugins.settle: it is a table and must be a string; a plugin cannot be called "settle"`},
 		{"plugin name with a dot", "[plugins.\"a.b\"]", `FILE: plugins.a.b: "a.b" is no plugin name: 1 to 64 letters, digits, '-' and '_'`},

@@ -86,6 +86,6 @@ them. A plugin that changes is swapped without dropping a connection.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), apiCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), apiCommand(), healthcheckCommand(), configCommand(), versionCommand())
 	return root
 }

@@ -42,6 +42,7 @@ fit. All of them then fetch what they follow anew.`,
   mesh-host serve --config /etc/mesh-host/config.toml
   mesh-host serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --plugins ./build/plugins
   mesh-host serve --store /var/lib/mesh-host
+  mesh-host serve --redis redis://redis.internal:6379/0
   MESH_LOG_FORMAT=json MESH_LIMITS_CONNECTIONS=5000 mesh-host serve`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

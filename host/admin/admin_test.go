@@ -50,15 +50,19 @@ func TestMetrics(t *testing.T) {
 		Traffic:  func() admin.Traffic { return admin.Traffic{Refused: 2, BadFrames: 3} },
 		Held: func() admin.Held {
 			return admin.Held{
-				Rooms: 1, Members: 2, Present: 3, Streams: 4, Subscriptions: 5, Records: 11,
+				Rooms: 1, Members: 2, Present: 3, Streams: 4, Records: 11,
 				History: 6, RoomMetadata: 7, RecordBytes: 12,
 			}
 		},
+		Topics:      func() int { return 5 },
 		Hooks:       func() int { return 8 },
 		Slow:        func() admin.Slow { return admin.Slow{Disconnected: 9, Dropped: 10} },
 		Collections: func() int { return 13 },
 		Store: func() admin.Store {
 			return admin.Store{Commits: 14, Committing: 1500 * time.Millisecond, Changes: 15, Bytes: 16, Pending: 17, Size: 18}
+		},
+		Redis: func() admin.Redis {
+			return admin.Redis{Up: true, Commands: 19, RoundTrips: 20, Failures: 21, Reconnects: 22}
 		},
 		Plugins: func() []plugin.Status {
 			return []plugin.Status{
@@ -83,6 +87,8 @@ func TestMetrics(t *testing.T) {
 		"mesh_host_store_commits_total 14", "mesh_host_store_commit_seconds_total 1.5",
 		"mesh_host_store_changes_total 15", "mesh_host_store_bytes_total 16",
 		"mesh_host_store_changes_pending 17", "mesh_host_store_file_bytes 18",
+		"mesh_host_redis_up 1", "mesh_host_redis_commands_total 19", "mesh_host_redis_round_trips_total 20",
+		"mesh_host_redis_failures_total 21", "mesh_host_redis_reconnects_total 22",
 		`mesh_host_plugin_loaded{file="chat-go.wasm",plugin="chat",version="abc"} 1`,
 		`mesh_host_plugin_loaded{file="chat-copy.wasm",plugin="chat",version=""} 0`,
 		`mesh_host_plugin_file_failing{file="\"odd\\xff.wasm\"",plugin="odd"} 1`,
@@ -96,19 +102,40 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A server that keeps nothing on disk has no figures of it.
+// A server that keeps nothing on disk, and shares no Redis, has no figures of them.
 func TestMetricsWithoutAStore(t *testing.T) {
 	t.Parallel()
 	h := admin.Metrics(admin.Sources{
 		Sessions: func() int { return 0 },
 		Traffic:  func() admin.Traffic { return admin.Traffic{} },
 		Held:     func() admin.Held { return admin.Held{} },
+		Topics:   func() int { return 0 },
 		Hooks:    func() int { return 0 },
 		Slow:     func() admin.Slow { return admin.Slow{} },
 		Plugins:  func() []plugin.Status { return nil },
 	})
 	code, body := get(t, h, "/metrics")
-	if code != http.StatusOK || !strings.Contains(body, "mesh_host_records 0\n") || strings.Contains(body, "mesh_host_store_") {
+	if code != http.StatusOK || !strings.Contains(body, "mesh_host_records 0\n") ||
+		strings.Contains(body, "mesh_host_store_") || strings.Contains(body, "mesh_host_redis_") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+// One that shares a Redis does not count what all nodes have in it.
+func TestMetricsOfAwayRedis(t *testing.T) {
+	t.Parallel()
+	h := admin.Metrics(admin.Sources{
+		Sessions: func() int { return 0 },
+		Traffic:  func() admin.Traffic { return admin.Traffic{} },
+		Topics:   func() int { return 3 },
+		Hooks:    func() int { return 0 },
+		Slow:     func() admin.Slow { return admin.Slow{} },
+		Redis:    func() admin.Redis { return admin.Redis{Failures: 4} },
+		Plugins:  func() []plugin.Status { return nil },
+	})
+	code, body := get(t, h, "/metrics")
+	if code != http.StatusOK || strings.Contains(body, "mesh_host_records") || !strings.Contains(body, "mesh_host_topics 3\n") ||
+		!strings.Contains(body, "mesh_host_redis_up 0\n") || !strings.Contains(body, "mesh_host_redis_failures_total 4\n") {
 		t.Errorf("%d %s", code, body)
 	}
 }

@@ -18,8 +18,11 @@ type Sources struct {
 	Sessions func() int
 	Traffic  func() Traffic
 	Plugins  func() []plugin.Status
-	// Held is what the store holds: for a shared one, all nodes' together.
+	// Held is what the node's own store holds; nil: it shares one with others.
 	Held func() Held
+	// Topics is how many channels, presences and records this node's sessions
+	// subscribe to.
+	Topics func() int
 	// Hooks is how many events wait for their hooks.
 	Hooks func() int
 	// Slow counts what became of slow consumers.
@@ -29,11 +32,14 @@ type Sources struct {
 	Collections func() int
 	// Store counts what is kept on disk; nil: nothing is.
 	Store func() Store
+	// Redis counts what was asked of the Redis that all nodes share; nil: there
+	// is none.
+	Redis func() Redis
 }
 
 // Held is what is kept for clients.
 type Held struct {
-	Rooms, Members, Present, Streams, Subscriptions int
+	Rooms, Members, Present, Streams int
 	// Records are those that have a value or a tombstone.
 	Records int
 	// History, RoomMetadata and RecordBytes are in bytes.
@@ -50,6 +56,15 @@ type Store struct {
 	Changes, Bytes int64
 	// Pending are the changes that wait for it, Size what the file has, in bytes.
 	Pending, Size int64
+}
+
+// Redis counts, since the start, what this node has asked of it.
+type Redis struct {
+	// Up says whether it answers.
+	Up bool
+	// Commands shared RoundTrips; Failures are the round trips without an answer,
+	// Reconnects the connections for subscriptions that were lost.
+	Commands, RoundTrips, Failures, Reconnects uint64
 }
 
 // Slow counts, since the start, the sessions that were disconnected for reading
@@ -93,6 +108,11 @@ var (
 	written     = describe("store_bytes_total", "Bytes of the changes that were written to disk.")
 	pending     = describe("store_changes_pending", "Changes that wait for the disk.")
 	fileSize    = describe("store_file_bytes", "Bytes of the file on disk.")
+	redisUp     = describe("redis_up", "Whether Redis answers.")
+	redisAsked  = describe("redis_commands_total", "Commands that Redis was asked for.")
+	redisTrips  = describe("redis_round_trips_total", "Round trips to Redis, many commands at once.")
+	redisFailed = describe("redis_failures_total", "Round trips that Redis did not answer.")
+	redisAgain  = describe("redis_reconnects_total", "Connections for subscriptions that were lost.")
 	loaded      = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
 	failing     = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
 	instances   = describe("plugin_instances", "Instances that exist.", "plugin")
@@ -117,6 +137,7 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 		sessions, refused, badFrames,
 		rooms, members, present, streams, history, metadata, records, recordBytes, topics, collections,
 		hooks, slow, skipped, commits, committing, changes, written, pending, fileSize,
+		redisUp, redisAsked, redisTrips, redisFailed, redisAgain,
 		loaded, failing, instances, running, calls, errorCount, discarded, dropped,
 	} {
 		to <- d
@@ -130,7 +151,10 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	traffic := c.sources.Traffic()
 	scrape.counter(refused, traffic.Refused)
 	scrape.counter(badFrames, traffic.BadFrames)
-	scrape.held(c.sources.Held())
+	if c.sources.Held != nil {
+		scrape.held(c.sources.Held())
+	}
+	scrape.gauge(topics, float64(c.sources.Topics()))
 	if c.sources.Collections != nil {
 		scrape.gauge(collections, float64(c.sources.Collections()))
 	}
@@ -140,6 +164,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	scrape.counter(skipped, readers.Dropped)
 	if c.sources.Store != nil {
 		scrape.store(c.sources.Store())
+	}
+	if c.sources.Redis != nil {
+		scrape.redis(c.sources.Redis())
 	}
 	scrape.plugins(c.sources.Plugins())
 }
@@ -164,7 +191,6 @@ func (s scrape) held(held Held) {
 	s.gauge(metadata, float64(held.RoomMetadata))
 	s.gauge(records, float64(held.Records))
 	s.gauge(recordBytes, float64(held.RecordBytes))
-	s.gauge(topics, float64(held.Subscriptions))
 }
 
 func (s scrape) store(kept Store) {
@@ -174,6 +200,14 @@ func (s scrape) store(kept Store) {
 	s.counter(written, uint64(kept.Bytes))
 	s.gauge(pending, float64(kept.Pending))
 	s.gauge(fileSize, float64(kept.Size))
+}
+
+func (s scrape) redis(asked Redis) {
+	s.gauge(redisUp, truth(asked.Up))
+	s.counter(redisAsked, asked.Commands)
+	s.counter(redisTrips, asked.RoundTrips)
+	s.counter(redisFailed, asked.Failures)
+	s.counter(redisAgain, asked.Reconnects)
 }
 
 func (s scrape) plugins(all []plugin.Status) {
