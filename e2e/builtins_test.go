@@ -171,7 +171,7 @@ func TestLongAndOddNames(t *testing.T) {
 		c.says(t, "mesh/subscribe-channel", object("channel", name), `{"success":true,"history":[]}`)
 		h.publish(t, name, "m")
 		want := `{"channel":` + encoded(name) + `,"message":"m"}`
-		got := c.received(t, "mesh/subscription-message")
+		got := c.receives(t, "mesh/subscription-message", i+1)
 		if len(got) != i+1 || !sameJSON(got[i], want) {
 			t.Errorf("got %q, not %s", got, want)
 		}

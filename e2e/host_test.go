@@ -46,7 +46,7 @@ type setup struct {
 type process struct {
 	cmd    *exec.Cmd
 	stdout journal[string]
-	log    journal[record]
+	log    *journal[record] // of all nodes of a host
 	ended  chan struct{}
 }
 
@@ -69,10 +69,24 @@ type host struct {
 	address, admin string // host:port
 	folder         string // of its plugins
 	exit           int
+	others         []*host // its further nodes; see spread
 }
 
 // start starts a host and waits until it is ready. It ends with the test.
 func start(t *testing.T, s setup) *host {
+	t.Helper()
+	nodes := nodesOfHost(t)
+	if nodes == 1 {
+		return startOne(t, s)
+	}
+	s = s.onRedis(t)
+	h := startOne(t, s.named(0))
+	h.spread(t, nodes, s)
+	return h
+}
+
+// startOne starts a host that is one node.
+func startOne(t *testing.T, s setup) *host {
 	t.Helper()
 	h := &host{folder: filepath.Join(t.TempDir(), "plugins"), exit: s.exit}
 	if err := os.Mkdir(h.folder, 0o777); err != nil {
@@ -107,7 +121,13 @@ func serveCommand(t *testing.T, folder string, s setup) *exec.Cmd {
 // launch starts a command and collects what it prints.
 func launch(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{cmd: cmd, ended: make(chan struct{})}
+	return launchInto(t, cmd, new(journal[record]))
+}
+
+// launchInto collects the log in a journal that there is.
+func launchInto(t *testing.T, cmd *exec.Cmd, log *journal[record]) *process {
+	t.Helper()
+	p := &process{cmd: cmd, log: log, ended: make(chan struct{})}
 	cmd.Stdout = &lineWriter{take: func(line string) { p.stdout.add(line) }}
 	cmd.Stderr = &lineWriter{take: func(line string) { p.log.add(parseRecord(line)) }}
 	if err := cmd.Start(); err != nil {
@@ -336,8 +356,17 @@ func get(t *testing.T, url string) (status int, body string) {
 	return response.StatusCode, string(content)
 }
 
-// metric returns the value of a metric, given as /metrics shows it.
-func (h *host) metric(t *testing.T, name string) float64 {
+// metric returns the value of a metric, given as /metrics shows it, over all
+// nodes.
+func (h *host) metric(t *testing.T, name string) (sum float64) {
+	t.Helper()
+	for _, node := range h.all() {
+		sum += node.metricOfNode(t, name)
+	}
+	return sum
+}
+
+func (h *host) metricOfNode(t *testing.T, name string) float64 {
 	t.Helper()
 	_, body := get(t, "http://"+h.admin+"/metrics")
 	for line := range strings.Lines(body) {

@@ -373,8 +373,10 @@ func TestRecordSubscribedAnew(t *testing.T) {
 	c.followsIn(t, "full", "open:anew", 0)
 	c.followsIn(t, "full", "open:anew", 0)
 	at := c.write(t, "open:anew", `{"a":1,"filler":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`)
+	c.records(t, 1) // what is on its way when a subscription begins anew is in its reply
 	c.followsIn(t, "patch", "open:anew", 1)
 	c.write(t, "open:anew", `{"a":2}`, `"strategy":"merge"`)
+	c.records(t, 2)
 	r := c.follows(t, fmt.Sprintf(`{"recordId":"open:anew","epoch":%q,"version":1}`, at.Epoch))
 	if r.Recovered == nil || !*r.Recovered || r.Record != nil || len(r.Patches) != 1 || r.Patches[0].Version != 2 {
 		t.Errorf("recovered with %+v", r)

@@ -96,10 +96,15 @@ func (h *host) followers(n int) (all []*recordFollower) {
 	return all
 }
 
-// kept are hosts that keep what is written in memory only, and in a store.
+// kept are hosts that keep what is written in memory only, and in a store; nodes
+// on a Redis have no store.
 func kept(t *testing.T, config string) map[string]setup {
 	t.Helper()
-	return map[string]setup{"in memory": {config: config}, "in a store": {config: config, args: []string{"--store", t.TempDir()}}}
+	all := map[string]setup{"in memory": {config: config}}
+	if nodesOfHost(t) == 1 {
+		all["in a store"] = setup{config: config, args: []string{"--store", t.TempDir()}}
+	}
+	return all
 }
 
 // Fifty clients write one record at once, two hundred times each: every write is
@@ -200,6 +205,10 @@ func (s *suffering) suffer(t *testing.T, followers []*recordFollower, lives, n i
 	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	pace := 1
+	if len(s.host.others) > 0 {
+		pace = 4 // a subscription takes longer to begin
+	}
 	var group sync.WaitGroup
 	for i, f := range followers {
 		random := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // it is to be repeatable
@@ -208,7 +217,7 @@ func (s *suffering) suffer(t *testing.T, followers []*recordFollower, lives, n i
 		}
 		group.Go(func() {
 			for life := range lives {
-				o := hop{within: time.Duration(1+random.IntN(25)) * time.Millisecond}
+				o := hop{within: time.Duration(1+random.IntN(25*pace)) * time.Millisecond}
 				switch life % 4 { // else time ends it
 				case 0: // in the handshake
 					o.bytes = 1 + random.Int64N(300)

@@ -41,6 +41,12 @@ var aims = []aim{
 			return 0
 		},
 	},
+	onRedis("deliveries/s with Redis, 100 × 16", 1.5e6, redisPlain, fanShapes[0].String()),
+	onRedis("deliveries/s with Redis, 1000 × 16", 2e6, redisPlain, fanShapes[1].String()),
+	onRedis("deliveries/s with Redis, 1000 × 1", 250e3, redisPlain, fanShapes[3].String()),
+	onRedis("deliveries/s with Redis, a record, 100 × 1", 150e3, redisRecord, "100 × 1"),
+	onRedis("deliveries/s with Redis, a record, 100 × 16", 700e3, redisRecord, "100 × 16"),
+	onRedis("lives/s with Redis, from connect to disconnect", 8e3, redisLives, fmt.Sprintf("%d at a time", churnClients)),
 	{
 		what: "KiB per idle connection", bound: 8, most: true,
 		found: func(r *report) float64 {
@@ -68,6 +74,11 @@ var aims = []aim{
 			return 0
 		},
 	},
+}
+
+// onRedis is an aim of one node with Redis behind it.
+func onRedis(what string, bound float64, done, shape string) aim {
+	return aim{what: what, bound: bound, found: func(r *report) float64 { return r.redisRate(done, shape, oneNode) }}
 }
 
 // fanRate returns the deliveries a second of a channel in a shape, 0 where they

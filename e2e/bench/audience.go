@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 type audience struct {
 	script    script
 	address   netip.AddrPort
+	from      netip.AddrPort // the publisher's
 	epoll     int
 	publisher *listener
 	listeners []*listener
@@ -59,6 +61,9 @@ func newAudience(s script, l fanLoad) (a *audience, err error) {
 		events: make([]unix.EpollEvent, 1024), buffer: make([]byte, 256<<10),
 	}
 	if a.address, err = netip.ParseAddrPort(l.Address); err != nil {
+		return nil, err
+	}
+	if a.from, err = netip.ParseAddrPort(cmp.Or(l.From, l.Address)); err != nil {
 		return nil, err
 	}
 	if a.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -132,12 +137,16 @@ func (a *audience) close() {
 
 // connect connects a client, which sends some requests and has them answered.
 func (a *audience) connect(index int32, e ear, first ...string) (*listener, error) {
-	fd, err := dial(a.address)
+	to := a.address
+	if index == publisherIndex {
+		to = a.from
+	}
+	fd, err := dial(to)
 	if err != nil {
 		return nil, err
 	}
 	c := &listener{client: client{fd: fd, patient: index == publisherIndex}, ear: e}
-	if c.unread, err = upgrade(fd, a.address.String()); err == nil && len(first) > 0 {
+	if c.unread, err = upgrade(fd, to.String()); err == nil && len(first) > 0 {
 		err = converse(&c.client, first...)
 	}
 	if err == nil {

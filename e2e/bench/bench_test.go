@@ -173,6 +173,8 @@ func TestOptions(t *testing.T) {
 		{"-rounds=0", "1 to 100"},
 		{"-duration=1ms", "10ms to 1h"},
 		{"-settle=-1s", "0 to 1h"},
+		{"-only=redis,capacity -redis-core=client", ""},
+		{"-redis-core=none", "server or client"},
 		{"extra", "unknown argument"},
 		{"-unknown", "not defined"},
 	} {

@@ -113,7 +113,7 @@ func (b *bench) echo(ctx context.Context, to *server, c *echoCase) error {
 	}
 	warm := b.duration / 5
 	found, err := measure(ctx, core, generatorEcho, load{
-		Address: to.address, Server: to.pid(),
+		Address: to.address, served: to.served(),
 		Command: c.contender.command, Beside: c.contender.beside,
 		Clients: c.Shape.Clients, Outstanding: c.Shape.Outstanding,
 		Warm: warm, Duration: b.duration,

@@ -18,12 +18,13 @@ type churnLoad struct {
 	Address string `json:"address"`
 	// Assigned says that the server tells a client its id and answers its close
 	// frame, and is only then done with it.
-	Assigned bool          `json:"assigned"`
+	Assigned bool `json:"assigned"`
+	// Room is what a client joins and leaves in between, "" for none.
+	Room     string        `json:"room,omitempty"`
 	Clients  int           `json:"clients"` // at a time
 	Warm     time.Duration `json:"warm"`
 	Duration time.Duration `json:"duration"`
-	// Server is the process whose CPU time is taken.
-	Server int `json:"server"`
+	served
 }
 
 // run makes the measurement: Rate is whole lives a second, from the connect to
@@ -39,7 +40,7 @@ func (l churnLoad) run() (s sample, err error) {
 	if _, err := c.run(l.Warm); err != nil {
 		return s, err
 	}
-	m := startMeter(l.Server)
+	m := startMeter(l.served)
 	took, err := c.run(l.Duration)
 	if err != nil {
 		return s, err
@@ -52,6 +53,8 @@ func (l churnLoad) run() (s sample, err error) {
 type churn struct {
 	address   netip.AddrPort
 	assigned  bool
+	joins     []byte // frames: what is asked before the close
+	leaves    []byte
 	hello     []byte // the request of a handshake
 	epoll     int
 	lives     []life
@@ -75,6 +78,8 @@ type stage uint8
 const (
 	connecting stage = iota
 	greeting         // the handshake is on its way
+	joining          // the request to join is
+	leaving          // that to leave is
 	closing          // the close frame is
 )
 
@@ -82,6 +87,10 @@ func newChurn(l churnLoad) (c *churn, err error) {
 	c = &churn{
 		assigned: l.Assigned, hello: []byte(upgradeRequest(l.Address)), lives: make([]life, l.Clients),
 		events: make([]unix.EpollEvent, 256), buffer: make([]byte, 16<<10), began: time.Now(),
+	}
+	if l.Room != "" {
+		c.joins = appendMasked(nil, fmt.Appendf(nil, `{"id":1,"command":"mesh/join-room","payload":{"roomName":%q}}`, l.Room))
+		c.leaves = appendMasked(nil, fmt.Appendf(nil, `{"id":2,"command":"mesh/leave-room","payload":{"roomName":%q}}`, l.Room))
 	}
 	for i := range c.lives {
 		c.lives[i].fd = -1
@@ -175,7 +184,7 @@ func (c *churn) advance(i int) error {
 			return fmt.Errorf("read: %w", err)
 		}
 		l.got = append(l.got, c.buffer[:n]...)
-		if err := c.greeted(l); err != nil {
+		if err := c.goOn(l); err != nil {
 			return err
 		}
 	}
@@ -184,11 +193,36 @@ func (c *churn) advance(i int) error {
 // closeFrame is a client's, with code 1000 and the usual mask.
 var closeFrame = []byte{0x88, 0x82, 0x5a, 0xc3, 0x17, 0x88, 0x03 ^ 0x5a, 0xe8 ^ 0xc3}
 
-// greeted closes a client that has been told all it waits for.
-func (c *churn) greeted(l *life) error {
-	if l.stage != greeting {
+// goOn does what is next for a client that has been told all it waits for.
+func (c *churn) goOn(l *life) error {
+	switch l.stage {
+	case greeting:
+		return c.greeted(l)
+	case joining:
+		return c.answered(l, joinAnswer, leaving, c.leaves)
+	case leaving:
+		return c.answered(l, leaveAnswer, closing, closeFrame)
+	}
+	return nil
+}
+
+var (
+	joinAnswer  = []byte(`{"id":1,"command":"mesh/join-room","payload":{"success":true`)
+	leaveAnswer = []byte(`{"id":2,"command":"mesh/leave-room","payload":{"success":true`)
+)
+
+// answered takes a client with an answer to its next stage.
+func (c *churn) answered(l *life, answer []byte, following stage, frame []byte) error {
+	if !bytes.Contains(l.got, answer) {
 		return nil
 	}
+	l.stage = following
+	_, err := unix.Write(l.fd, frame)
+	return err
+}
+
+// greeted has a client that knows its id join, or go.
+func (c *churn) greeted(l *life) error {
 	head, rest, whole := bytes.Cut(l.got, []byte("\r\n\r\n"))
 	if !whole {
 		return nil
@@ -199,8 +233,11 @@ func (c *churn) greeted(l *life) error {
 	if c.assigned && !bytes.Contains(rest, []byte(`/assign-id","payload":"`)) {
 		return nil
 	}
-	l.stage = closing
-	_, err := unix.Write(l.fd, closeFrame)
+	next := closeFrame
+	if l.stage = closing; c.joins != nil {
+		l.stage, next = joining, c.joins
+	}
+	_, err := unix.Write(l.fd, next)
 	return err
 }
 

@@ -31,7 +31,7 @@ func (b *bench) churns(ctx context.Context) ([]*churnCase, error) {
 			c := cases[(i+round)%len(cases)]
 			to, warm, duration := servers[c.role], b.duration/5, b.duration/2
 			found, err := measure(ctx, b.clientCore, generatorChurn, churnLoad{
-				Address: to.address, Server: to.pid(), Assigned: c.role != roleFloor, Clients: churnClients,
+				Address: to.address, served: to.served(), Assigned: c.role != roleFloor, Clients: churnClients,
 				Warm: warm, Duration: duration,
 			}, warm+duration)
 			if err != nil {

@@ -115,7 +115,7 @@ func (b *bench) collection(ctx context.Context, to *server, c *collectionCase) e
 	warm, duration := b.recordTimes()
 	found, err := measure(ctx, b.clientCore, generatorCollection, collectionLoad{
 		fanLoad: fanLoad{
-			Address: to.address, Server: to.pid(), Listeners: c.Shape.Listeners, InFlight: c.Shape.InFlight,
+			Address: to.address, served: to.served(), Listeners: c.Shape.Listeners, InFlight: c.Shape.InFlight,
 			Warm: warm, Duration: duration,
 		},
 		Members: c.Shape.Members, Size: memberSize, Beside: c.Shape.Beside, Elsewhere: c.Shape.Elsewhere,

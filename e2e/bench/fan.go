@@ -123,7 +123,7 @@ func (b *bench) fan(ctx context.Context, to *server, c *fanCase) error {
 	}
 	warm, duration := b.duration/5, b.duration/2
 	found, err := measure(ctx, core, generatorFan, fanLoad{
-		Address: to.address, Server: to.pid(), Script: c.contender.script,
+		Address: to.address, served: to.served(), Script: c.contender.script,
 		Listeners: c.Shape.Listeners, InFlight: c.Shape.InFlight, Every: c.Shape.Every,
 		Warm: warm, Duration: duration,
 	}, warm+duration)

@@ -65,8 +65,13 @@ func startRole(t *testing.T, serve func(context.Context, func(net.Addr)) error) 
 
 func startBare(t *testing.T) (address string) {
 	t.Helper()
+	return startHost(t, hostRole{folder: t.TempDir(), checked: true})
+}
+
+func startHost(t *testing.T, h hostRole) (address string) {
+	t.Helper()
 	return startRole(t, func(ctx context.Context, ready func(net.Addr)) error {
-		return serveHost(ctx, t.TempDir(), "", true, slog.New(slog.DiscardHandler), ready)
+		return h.serve(ctx, slog.New(slog.DiscardHandler), ready)
 	})
 }
 

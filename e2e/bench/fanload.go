@@ -10,15 +10,16 @@ import (
 // fanLoad is one measurement of a fan-out, as the generator's process is told
 // it.
 type fanLoad struct {
-	Address   string        `json:"address"`
+	Address string `json:"address"`
+	// From is where the publisher connects to, "" for Address.
+	From      string        `json:"from,omitempty"`
 	Script    string        `json:"script"`
 	Listeners int           `json:"listeners"`
 	InFlight  int           `json:"in_flight"`
 	Every     time.Duration `json:"every"` // 0: as fast as InFlight allows
 	Warm      time.Duration `json:"warm"`
 	Duration  time.Duration `json:"duration"`
-	// Server is the process whose CPU time is taken.
-	Server int `json:"server"`
+	served
 }
 
 // run measures the script of its name.
@@ -43,7 +44,7 @@ func (l fanLoad) play(script script) (s sample, err error) {
 	if _, err := a.run(l.Warm); err != nil {
 		return s, err
 	}
-	m := startMeter(l.Server)
+	m := startMeter(l.served)
 	took, err := a.run(l.Duration)
 	if err != nil {
 		return s, err

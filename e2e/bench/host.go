@@ -16,14 +16,26 @@ import (
 // so that the frames are, too.
 const nativeCommand = "back"
 
-// serveHost runs mesh-host with its defaults, the plugins of a folder below
-// that of the run, the channels and rooms of the scripts and the native command;
-// unless checked, plugins run without the deadline check.
-func serveHost(ctx context.Context, folder, plugins string, checked bool, log *slog.Logger, ready func(net.Addr)) error {
+// hostRole is mesh-host as a role of this program.
+type hostRole struct {
+	folder  string // that of the run
+	plugins string // that of plugins below it
+	checked bool   // plugins run with the deadline check
+	redis   string // host and port, "" for none
+	prefix  string // of what it has there
+}
+
+// serve runs mesh-host with its defaults, the channels, rooms and records of the
+// scripts, and the native command.
+func (h hostRole) serve(ctx context.Context, log *slog.Logger, ready func(net.Addr)) error {
 	config := host.Default()
 	config.Listen, config.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
-	config.Plugins.Dir = filepath.Join(folder, plugins)
-	config.Plugins.CacheDir = filepath.Join(folder, cacheFolder)
+	config.Plugins.Dir = filepath.Join(h.folder, h.plugins)
+	config.Plugins.CacheDir = filepath.Join(h.folder, cacheFolder)
+	if h.redis != "" {
+		config.Redis.Addresses, config.Redis.Prefix = []string{h.redis}, h.prefix
+	}
+	config.Records = []host.RecordConfig{{Pattern: openRecords, Writable: true}}
 	config.Channels = []host.ChannelConfig{
 		{Pattern: plainChannel, Publish: true},
 		{Pattern: keptChannel, Publish: true, History: 100},
@@ -36,7 +48,7 @@ func serveHost(ctx context.Context, folder, plugins string, checked bool, log *s
 			return nil
 		}),
 	})}
-	if !checked {
+	if !h.checked {
 		options = append(options, host.WithoutDeadlines())
 	}
 	return serveConfig(ctx, config, log, ready, options...)

@@ -19,8 +19,7 @@ type load struct {
 	Beside      string        `json:"beside,omitempty"` // a command that one more client calls all the time
 	Warm        time.Duration `json:"warm"`
 	Duration    time.Duration `json:"duration"`
-	// Server is the process whose CPU time is taken.
-	Server int `json:"server"`
+	served
 }
 
 // sample is what one measurement finds.
@@ -31,10 +30,11 @@ type sample struct {
 	P50  time.Duration `json:"p50"`
 	P99  time.Duration `json:"p99"`
 	P999 time.Duration `json:"p999"`
-	// CPU is the server's time for one of them, Busy the generator's share of its
-	// core: near 1 the generator may be the limit.
-	CPU  time.Duration `json:"cpu"`
-	Busy float64       `json:"busy"`
+	// CPU is the servers' time for one of them, Redis what Redis has of it, Busy
+	// the generator's share of its core: near 1 the generator may be the limit.
+	CPU   time.Duration `json:"cpu"`
+	Redis time.Duration `json:"redis,omitempty"`
+	Busy  float64       `json:"busy"`
 	// Bytes is how much of a fan-out arrives in a second.
 	Bytes float64 `json:"bytes,omitempty"`
 }
@@ -60,7 +60,7 @@ func (l load) run() (s sample, err error) {
 	if _, err := f.run(l.Warm); err != nil {
 		return s, err
 	}
-	m := startMeter(l.Server)
+	m := startMeter(l.served)
 	took, err := f.run(l.Duration)
 	if err != nil {
 		return s, err
@@ -71,20 +71,44 @@ func (l load) run() (s sample, err error) {
 // meter knows the CPU times at the start of a measurement: of the server, and
 // of this process.
 type meter struct {
-	server      int
-	served, own time.Duration
+	served             served
+	server, redis, own time.Duration
 }
 
-func startMeter(server int) meter {
-	return meter{server: server, served: cpuTime(server), own: ownTime()}
+func startMeter(s served) meter {
+	m := meter{served: s, own: ownTime()}
+	m.server, m.redis = s.used()
+	return m
+}
+
+// served are the processes that do the work that is asked for.
+type served struct {
+	// Servers are those whose CPU time is taken.
+	Servers []int `json:"servers"`
+	// Redis is what they share, 0 for nothing: its time counts as theirs, and is
+	// told apart.
+	Redis int `json:"redis,omitempty"`
+}
+
+// used is the CPU time of all of them so far, and that of Redis.
+func (s served) used() (all, redis time.Duration) {
+	for _, pid := range s.Servers {
+		all += cpuTime(pid)
+	}
+	if s.Redis > 0 {
+		redis = cpuTime(s.Redis)
+	}
+	return all + redis, redis
 }
 
 // sample ends a measurement in which so much was done.
 func (m meter) sample(done int, took time.Duration, latencies *histogram) sample {
+	server, redis := m.served.used()
+	each := func(spent time.Duration) time.Duration { return spent / time.Duration(max(done, 1)) }
 	return sample{
 		Rate: float64(done) / took.Seconds(),
 		P50:  latencies.quantile(0.5), P99: latencies.quantile(0.99), P999: latencies.quantile(0.999),
-		CPU:  (cpuTime(m.server) - m.served) / time.Duration(max(done, 1)),
+		CPU: each(server - m.server), Redis: each(redis - m.redis),
 		Busy: (ownTime() - m.own).Seconds() / took.Seconds(),
 	}
 }

@@ -30,10 +30,13 @@ const (
 	caseRecords     = "records"
 	caseWrites      = "writes"
 	caseCollections = "collections"
+	caseRedis       = "redis"
+	caseCapacity    = "capacity"
 )
 
 var allCases = []string{
-	caseEcho, caseSpin, caseFan, caseChurn, caseRecords, caseWrites, caseCollections, caseMemory, caseGuest,
+	caseEcho, caseSpin, caseFan, caseChurn, caseRecords, caseWrites, caseCollections, caseRedis, caseCapacity,
+	caseMemory, caseGuest,
 }
 
 // The kinds of load generators, which are roles of this program.
@@ -44,6 +47,7 @@ const (
 	generatorRecord     = "record"
 	generatorCollection = "collection"
 	generatorWrite      = "write"
+	generatorCapacity   = "capacity"
 )
 
 // bench is one run.
@@ -56,6 +60,7 @@ type bench struct {
 	benchTime   time.Duration // of one guest benchmark
 	json        bool
 	build       string // the folder of what scripts/bench has built
+	redisCore   string // besideServers or besideClients
 	profile     string // the folder for CPU profiles, "" for none
 	folder      string // what this run needs on disk
 
@@ -89,6 +94,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			return generate[collectionLoad](in, out)
 		case generatorWrite:
 			return generate[writeLoad](in, out)
+		case generatorCapacity:
+			return generate[capacityLoad](in, out)
 		case "serve":
 			return serve(args[1:], in, out, errs)
 		}
@@ -117,12 +124,13 @@ func parse(args []string, errs io.Writer) (*bench, error) {
 	b := new(bench)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: six minutes, and a first impression")
-	only := flags.String("only", strings.Join(allCases, ","), "what to measure, comma separated; spin needs echo")
+	quick := flags.Bool("quick", false, "3 rounds of 1 s, 5 s of settling: nine minutes, and a first impression")
+	only := flags.String("only", strings.Join(allCases, ","), "what to measure, comma separated; spin needs echo, redis and capacity a redis-server")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each case is measured; the table has medians")
 	flags.DurationVar(&b.duration, "duration", 5*time.Second, "of one echo measurement, half of it of a fan-out; a fifth more to warm up; of records less")
 	flags.DurationVar(&b.settle, "settle", 150*time.Second, "how long connections idle before memory is read; an idle Go process collects its garbage every 2 min")
 	flags.IntVar(&b.connections, "connections", 10_000, "in the memory case; client and server need a file descriptor for each")
+	flags.StringVar(&b.redisCore, "redis-core", besideServers, "in the case redis: whose core Redis runs on, server or client")
 	flags.BoolVar(&b.json, "json", false, "print everything that was measured as JSON instead of tables")
 	flags.StringVar(&b.build, "build", "build", "folder of the built host, plugins and benchmarks")
 	flags.StringVar(&b.profile, "profile", "", "folder to write CPU profiles of the servers to, where they are not the built binary")
@@ -154,6 +162,8 @@ func (b *bench) check() error {
 		return errors.New("-duration is 10ms to 1h")
 	case b.settle < 0 || b.settle > time.Hour:
 		return errors.New("-settle is 0 to 1h")
+	case b.redisCore != besideServers && b.redisCore != besideClients:
+		return fmt.Errorf("-redis-core is %s or %s", besideServers, besideClients)
 	case b.connections < 1 || b.connections > 50_000:
 		return errors.New("-connections is 1 to 50000")
 	}
@@ -174,6 +184,11 @@ func (b *bench) run(ctx context.Context) (r *report, err error) {
 		return nil, err
 	}
 	r = &report{Date: time.Now().UTC(), Machine: thisMachine(), Rounds: b.rounds, Duration: b.duration}
+	if b.wants(caseRedis) || b.wants(caseCapacity) {
+		if _, err := findRedis(); err != nil { // now, and not half an hour later
+			return nil, err
+		}
+	}
 	if b.wants(caseRecords) || b.wants(caseWrites) {
 		if r.Disk, err = tryDisk(b.folder); err != nil {
 			return nil, err
@@ -205,6 +220,10 @@ func (b *bench) measure(ctx context.Context, name string, r *report) (err error)
 		r.Writes, err = b.writes(ctx)
 	case caseCollections:
 		r.Collections, err = b.collections(ctx)
+	case caseRedis:
+		r.Redis, err = b.redis(ctx)
+	case caseCapacity:
+		r.Capacity, err = b.capacity(ctx)
 	case caseMemory:
 		if r.Memory, err = b.memory(ctx); err == nil {
 			r.Subscribed, err = b.subscribed(ctx)

@@ -123,6 +123,9 @@ func startServer(core int, cmd *exec.Cmd) (*server, error) {
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
+// served is a server that works alone.
+func (s *server) served() served { return served{Servers: []int{s.pid()}} }
+
 // stop ends the server and waits for it.
 func (s *server) stop() error {
 	_ = s.cmd.Process.Signal(unix.SIGTERM)

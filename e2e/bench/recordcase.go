@@ -125,7 +125,7 @@ func (b *bench) record(ctx context.Context, to *server, c *recordCase) error {
 	warm, duration := b.recordTimes()
 	found, err := measure(ctx, b.clientCore, generatorRecord, recordLoad{
 		fanLoad: fanLoad{
-			Address: to.address, Server: to.pid(), Listeners: c.Shape.listeners(), InFlight: c.Shape.InFlight,
+			Address: to.address, served: to.served(), Listeners: c.Shape.listeners(), InFlight: c.Shape.InFlight,
 			Warm: warm, Duration: duration,
 		},
 		Size: c.Shape.Size, Patches: c.Shape.Patches, Merge: c.Shape.Merge, Bare: c.Server == floorRecords,

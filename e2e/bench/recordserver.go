@@ -16,6 +16,9 @@ const (
 	storeRecords  = "store.path"
 )
 
+// openRecords is what of records the loads write.
+const openRecords = "/^(board|(item|thing):.+)$/"
+
 // recordConfig opens the records and collections of the loads. The limits have
 // room for values of 1 MB, and for 16 of them on their way to each subscriber;
 // slow_consumer is the default: who is too slow is disconnected, and a load that
@@ -26,7 +29,7 @@ message_size = "2MiB"
 outbox = "32MiB"
 collections = 1000
 [[records]]
-pattern = '/^(board|(item|thing):.+)$/'
+pattern = '` + openRecords + `'
 writable = true
 [[collections]]
 pattern = '/^of:(.+)$/'

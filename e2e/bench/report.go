@@ -26,6 +26,8 @@ type report struct {
 	Records     []*recordCase     `json:"records,omitempty"`
 	Writes      []*writeCase      `json:"writes,omitempty"`
 	Collections []*collectionCase `json:"collections,omitempty"`
+	Redis       *redisReport      `json:"redis,omitempty"`
+	Capacity    []*capacityCase   `json:"capacity,omitempty"`
 	Memory      *memoryCase       `json:"memory,omitempty"`
 	Subscribed  *subscribedCase   `json:"subscribed,omitempty"`
 	Guest       []*guestCase      `json:"guest,omitempty"`
@@ -58,6 +60,7 @@ func p50(s sample) time.Duration       { return s.P50 }
 func p99(s sample) time.Duration       { return s.P99 }
 func p999(s sample) time.Duration      { return s.P999 }
 func bytesRate(s sample) float64       { return s.Bytes }
+func redisCPU(s sample) time.Duration  { return s.Redis }
 func serverCPU(s sample) time.Duration { return s.CPU }
 
 // find returns the case of a contender in a shape, nil where there is none.
@@ -101,6 +104,7 @@ func (r *report) table() string {
 	}
 	for _, part := range []func() string{
 		r.echoTable, r.fanTable, r.churnTable, r.recordTable, r.writeTable, r.collectionTable, r.besideTable,
+		r.redisTable, r.capacityTable,
 		r.memoryTable, r.subscribedTable, r.guestTable, r.aimTable,
 	} {
 		if text := part(); text != "" {

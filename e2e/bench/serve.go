@@ -28,8 +28,8 @@ const (
 	roleLaneFloor = "lane-floor"
 )
 
-func (b *bench) roleArgs(profile, role string) []string {
-	args := []string{"serve", "-folder", b.folder}
+func (b *bench) roleArgs(profile, role string, more ...string) []string {
+	args := append([]string{"serve", "-folder", b.folder}, more...)
 	if b.profile != "" {
 		args = append(args, "-profile", filepath.Join(b.profile, profile+role+".pprof"))
 	}
@@ -67,6 +67,8 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	folder := flags.String("folder", "", "folder of the run")
 	profile := flags.String("profile", "", "file for a CPU profile")
+	redis := flags.String("redis", "", "host and port of a Redis, for mesh-host")
+	prefix := flags.String("prefix", "", "of what it has there")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -85,6 +87,7 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	}()
 	ready := func(a net.Addr) { _, _ = fmt.Fprintf(out, "ready listen=%s\n", a) }
 	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelError}))
+	h := hostRole{folder: *folder, plugins: pluginFolder, checked: true, redis: *redis, prefix: *prefix}
 	switch flags.Arg(0) {
 	case roleFloor:
 		return serveFloor(ctx, echo, ready)
@@ -93,11 +96,13 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	case roleLaneFloor:
 		return serveLaneFloor(ctx, ready)
 	case roleHost:
-		return serveHost(ctx, *folder, pluginFolder, true, log, ready)
+		return h.serve(ctx, log, ready)
 	case roleBare:
-		return serveHost(ctx, *folder, emptyFolder, true, log, ready)
+		h.plugins = emptyFolder
+		return h.serve(ctx, log, ready)
 	case roleUnchecked:
-		return serveHost(ctx, *folder, pluginFolder, false, log, ready)
+		h.checked = false
+		return h.serve(ctx, log, ready)
 	}
 	return fmt.Errorf("unknown role %q", flags.Arg(0))
 }

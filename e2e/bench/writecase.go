@@ -64,7 +64,7 @@ func (b *bench) writeGroup(ctx context.Context, servers map[string]*server, grou
 			c := group[(i+round)%len(group)]
 			to := servers[c.Server]
 			found, err := measure(ctx, b.clientCore, generatorWrite, writeLoad{
-				Address: to.address, Server: to.pid(), Clients: c.Shape.Clients, Records: c.Shape.Records, Size: c.Shape.Size,
+				Address: to.address, served: to.served(), Clients: c.Shape.Clients, Records: c.Shape.Records, Size: c.Shape.Size,
 				Bare: c.Server == floorRecords, Warm: warm, Duration: duration,
 			}, warm+duration)
 			if err != nil {

@@ -18,8 +18,7 @@ type writeLoad struct {
 	Bare     bool          `json:"bare"`
 	Warm     time.Duration `json:"warm"`
 	Duration time.Duration `json:"duration"`
-	// Server is the process whose CPU time is taken.
-	Server int `json:"server"`
+	served
 }
 
 // run makes the measurement on this process's core: Rate is in writes a second,
@@ -35,7 +34,7 @@ func (l writeLoad) run() (s sample, err error) {
 	if _, err := w.run(l.Warm); err != nil {
 		return s, err
 	}
-	m := startMeter(l.Server)
+	m := startMeter(l.served)
 	took, err := w.run(l.Duration)
 	if err != nil {
 		return s, err

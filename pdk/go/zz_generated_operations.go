@@ -154,7 +154,7 @@ func callConnectionsDisconnect(connectionID string, code int64, reason string) (
 	return
 }
 
-// callConnectionsList calls connections.list. Lists the connections. Their latency is the last one measured, 0 before that.
+// callConnectionsList calls connections.list. Lists the connections. Their latency is the last one measured, 0 before that; of other nodes' connections it is not known.
 func callConnectionsList(user string, cursor string, limit int64) (connections JSON, cursorResult string, err error) {
 	b := beginCall()
 	b = codec.AppendOptionalString(b, user)
