@@ -125,7 +125,7 @@ func (e *Engine) remove(ctx context.Context, s *hub.Session) {
 	for _, t := range s.EndSubscriptions() {
 		e.lostInterest(ctx, t)
 	}
-	e.collections.left(ctx, s)
+	e.collections.left(s)
 	s.OnReturn(nil)
 	if c := e.clients.get(s.ID()); c != nil {
 		e.hub.Stop(&c.expiry)

@@ -186,8 +186,8 @@ func (x *collections) tell(ctx context.Context, subs []*subscriber, to *answer, 
 	}
 	for _, u := range updates {
 		x.readFor(ctx, u, &b)
-		u.taken = x.present(ctx, u.subscriber, u.taken, out)
-		x.show(ctx, u, &b)
+		u.taken = x.present(u.subscriber, u.taken, out)
+		x.show(u, &b)
 	}
 }
 
@@ -224,11 +224,9 @@ func (x *collections) readFor(ctx context.Context, u *update, b *batch) {
 }
 
 // show pushes what an update says, unless the subscription has ended.
-func (x *collections) show(ctx context.Context, u *update, b *batch) {
-	lost, ok := x.push(u, b)
-	x.lose(ctx, lost)
-	if !ok {
-		x.drop(ctx, u.subscriber, u.taken)
+func (x *collections) show(u *update, b *batch) {
+	if !x.push(u, b) {
+		x.drop(u.subscriber, u.taken)
 		return
 	}
 	for i := range u.taken {
@@ -236,17 +234,17 @@ func (x *collections) show(ctx context.Context, u *update, b *batch) {
 	}
 }
 
-// push makes an update what the subscriber has been shown. It returns the topics
-// that are to be lost, and false where the subscription has ended.
-func (x *collections) push(u *update, b *batch) (lost []hub.Topic, ok bool) {
+// push makes an update what the subscriber has been shown. It returns false where
+// the subscription has ended.
+func (x *collections) push(u *update, b *batch) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.ended || !u.live() {
-		return nil, false
+		return false
 	}
 	whole := len(u.taken) == len(u.difference.added)
 	if len(u.taken)+len(u.difference.removed) > 0 {
-		lost = x.uncoverNow(u.subscriber, u.difference.removed)
+		x.uncover(u.subscriber, u.difference.removed)
 		for _, piece := range b.diff(u, whole, x.engine.limits.ReplySize).pieces {
 			u.version++
 			u.session.Send(piece.push(u.version))
@@ -261,7 +259,7 @@ func (x *collections) push(u *update, b *batch) (lost []hub.Topic, ok bool) {
 	for i := range u.taken {
 		u.taken[i].answered()
 	}
-	return lost, true
+	return true
 }
 
 // without returns the answer with some records less, and others more.

@@ -111,12 +111,12 @@ func (x *collections) collect(ctx context.Context, sub *subscriber, exposed *exp
 		taken, err = x.readAll(ctx, sub, taken, &out)
 	}
 	if err != nil {
-		x.drop(ctx, sub, taken)
+		x.drop(sub, taken)
 		return nil, err
 	}
 	x.report(sub.collection.id, out)
 	if !sub.begin(all.with(taken), taken) {
-		x.drop(ctx, sub, taken)
+		x.drop(sub, taken)
 	}
 	return taken, nil
 }
@@ -154,7 +154,7 @@ func (x *collections) take(ctx context.Context, sub *subscriber, ids []string, o
 			out.surplus += len(ids) - i
 			return taken, nil
 		}
-		hold, err := x.cover(ctx, sub.session, id)
+		hold, err := x.cover(sub.session, id)
 		if err != nil {
 			sub.holder.covered.Add(-1)
 			return taken, err
@@ -164,19 +164,15 @@ func (x *collections) take(ctx context.Context, sub *subscriber, ids []string, o
 	return taken, nil
 }
 
-func (x *collections) cover(ctx context.Context, s *hub.Session, id string) (*hub.Hold, error) {
-	t := hub.Topic{Kind: hub.RecordTopic, Name: id}
-	shared, _ := sharedTopic(t)
-	if err := x.engine.interest.gain(ctx, shared); err != nil {
-		return nil, storeError("subscribe", err)
-	}
+// cover has a record's versions come to a session. The bus need not know: as long
+// as there is a collection it has the changes of all records delivered.
+func (x *collections) cover(s *hub.Session, id string) (*hub.Hold, error) {
 	policy := hub.Disconnect
 	if exposed := x.engine.rules.Record(id); exposed != nil {
 		policy = exposed.SlowConsumer
 	}
-	hold := x.engine.hub.Cover(s, t, policy)
+	hold := x.engine.hub.Cover(s, hub.Topic{Kind: hub.RecordTopic, Name: id}, policy)
 	if hold == nil {
-		x.lose(ctx, []hub.Topic{t})
 		return nil, noConnection()
 	}
 	return hold, nil
@@ -195,7 +191,7 @@ func (x *collections) readAll(ctx context.Context, sub *subscriber, taken []show
 			return taken, tooLarge("collection", size, x.engine.limits.ReplySize, "limits.reply_size")
 		}
 	}
-	return x.present(ctx, sub, taken, out), nil
+	return x.present(sub, taken, out), nil
 }
 
 // collectedOverhead is what a reply has of a record beside its id, twice, and
@@ -204,7 +200,7 @@ const collectedOverhead = len(`"",{"id":"","record":,"version":},`) + 20
 
 // present returns those of what was taken that are there, and gives back the
 // others.
-func (x *collections) present(ctx context.Context, sub *subscriber, taken []showing, out *leftOut) []showing {
+func (x *collections) present(sub *subscriber, taken []showing, out *leftOut) []showing {
 	kept := taken[:0]
 	for _, r := range taken {
 		if r.Value != nil {
@@ -212,46 +208,23 @@ func (x *collections) present(ctx context.Context, sub *subscriber, taken []show
 			continue
 		}
 		out.missing++
-		x.drop(ctx, sub, []showing{r})
+		x.drop(sub, []showing{r})
 	}
 	return kept
 }
 
 // drop gives back what was taken and is not shown.
-func (x *collections) drop(ctx context.Context, sub *subscriber, taken []showing) {
+func (x *collections) drop(sub *subscriber, taken []showing) {
 	sub.holder.covered.Add(-int64(len(taken)))
 	for i := range taken {
-		x.uncover(ctx, sub, []string{taken[i].ID})
+		x.uncover(sub, []string{taken[i].ID})
 		taken[i].hold.Release()
 	}
 }
 
 // uncover takes covers back.
-func (x *collections) uncover(ctx context.Context, sub *subscriber, ids []string) {
-	x.lose(ctx, x.uncoverNow(sub, ids))
-}
-
-// uncoverNow takes covers back and returns the topics that are to be lost, which
-// may take longer.
-func (x *collections) uncoverNow(sub *subscriber, ids []string) (lost []hub.Topic) {
+func (x *collections) uncover(sub *subscriber, ids []string) {
 	for _, id := range ids {
-		t := hub.Topic{Kind: hub.RecordTopic, Name: id}
-		if x.engine.hub.Uncover(sub.session, t) { // else the session's end has done it
-			lost = append(lost, t)
-		}
-	}
-	return lost
-}
-
-// lose takes note of the end of covers, also where there is no time left for
-// what they were a part of.
-func (x *collections) lose(ctx context.Context, topics []hub.Topic) {
-	if len(topics) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	for _, t := range topics {
-		x.engine.lostInterest(ctx, t)
+		x.engine.hub.Uncover(sub.session, hub.Topic{Kind: hub.RecordTopic, Name: id})
 	}
 }

@@ -45,7 +45,7 @@ func (e *Engine) SubscribeCollection(ctx context.Context, s *hub.Session, x *exp
 	}
 	taken, err := e.collections.collect(ctx, sub, x)
 	if old != nil {
-		e.collections.letGo(ctx, old) // after the new one: what both have stays covered
+		e.collections.letGo(old) // after the new one: what both have stays covered
 	}
 	if err != nil {
 		e.UnsubscribeCollection(ctx, s, id)
@@ -87,7 +87,7 @@ func (x *collections) flow(sub *subscriber) {
 // reports whether there was one.
 func (e *Engine) UnsubscribeCollection(ctx context.Context, s *hub.Session, id string) bool {
 	was := e.unsubscribe(ctx, s, hub.Topic{Kind: hub.CollectionTopic, Name: id})
-	e.collections.ended(ctx, s, id)
+	e.collections.ended(s, id)
 	return was
 }
 
@@ -100,25 +100,25 @@ func (e *Engine) EndCollection(ctx context.Context, id, connection, reason strin
 
 // ended lets go of what a session's subscription covered, which the hub has
 // ended, unless the session has subscribed again.
-func (x *collections) ended(ctx context.Context, s *hub.Session, id string) {
+func (x *collections) ended(s *hub.Session, id string) {
 	if sub := x.find(s, id); sub != nil && !sub.live() {
-		x.letGo(ctx, sub)
+		x.letGo(sub)
 	}
 }
 
 // left lets go of all that a session's subscriptions covered, which the hub has
 // ended for good.
-func (x *collections) left(ctx context.Context, s *hub.Session) {
+func (x *collections) left(s *hub.Session) {
 	for _, sub := range x.of(s) {
-		x.letGo(ctx, sub)
+		x.letGo(sub)
 	}
 }
 
 // letGo ends a subscription, once.
-func (x *collections) letGo(ctx context.Context, sub *subscriber) {
+func (x *collections) letGo(sub *subscriber) {
 	x.forget(sub)
 	covered, held := sub.end()
-	x.uncover(ctx, sub, covered)
+	x.uncover(sub, covered)
 	for _, r := range held {
 		r.hold.Release() // the record may have other readers
 	}

@@ -126,7 +126,7 @@ func (r receiver) end(s *hub.Session, u backplane.Unsubscribe) bool {
 		defer cancel()
 		r.engine.lostInterest(ctx, t)
 		if t.Kind == hub.CollectionTopic {
-			r.engine.collections.ended(ctx, s, t.Name)
+			r.engine.collections.ended(s, t.Name)
 		}
 	})
 	return true

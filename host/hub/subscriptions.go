@@ -172,8 +172,8 @@ func (h *Hub) removeSubscription(sub *subscription, i int) {
 }
 
 // EndSubscriptions ends all subscriptions of the session, which can begin no
-// more, and returns their topics, the same ones every time: each once for a
-// direct subscription and once for every cover. End does it too.
+// more, and returns the topics of the direct ones, the same ones every time. End
+// does it too.
 func (s *Session) EndSubscriptions() []Topic {
 	x := &s.subscriptions
 	x.mu.Lock()
@@ -188,7 +188,7 @@ func (s *Session) EndSubscriptions() []Topic {
 	gone := make([]Topic, 0, len(x.list))
 	for _, sub := range x.list {
 		s.hub.topics.remove(sub)
-		for range sub.reasons() {
+		if sub.direct {
 			gone = append(gone, sub.topic.Topic)
 		}
 		sub.end()
