@@ -180,16 +180,21 @@ func (x *collections) cover(s *hub.Session, id string) (*hub.Hold, error) {
 
 // readAll reads what was taken, and gives back what is not there.
 func (x *collections) readAll(ctx context.Context, sub *subscriber, taken []showing, out *leftOut) ([]showing, error) {
-	size := replyOverhead
-	for i := range taken {
+	var all atomic.Int64
+	all.Store(replyOverhead)
+	err := ask(len(taken), func(i int) error {
 		found, err := x.engine.node.Records().Get(ctx, taken[i].ID)
 		if err != nil {
-			return taken, storeError(abi.OpRecordsGet, err)
+			return storeError(abi.OpRecordsGet, err)
 		}
 		taken[i].read(found)
-		if size += 2*len(found.ID) + len(found.Value) + collectedOverhead; size > x.engine.limits.ReplySize {
-			return taken, tooLarge("collection", size, x.engine.limits.ReplySize, "limits.reply_size")
+		if size := int(all.Add(int64(2*len(found.ID) + len(found.Value) + collectedOverhead))); size > x.engine.limits.ReplySize {
+			return tooLarge("collection", size, x.engine.limits.ReplySize, "limits.reply_size")
 		}
+		return nil
+	})
+	if err != nil {
+		return taken, err
 	}
 	return x.present(sub, taken, out), nil
 }
