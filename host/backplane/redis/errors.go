@@ -38,7 +38,7 @@ var advice = map[string]string{
 	"CROSSSLOT":   "this Redis belongs to a Cluster: set redis.mode = cluster",
 	"NOAUTH":      "Redis asks for a password: set redis.password, and redis.user if it is not the default one",
 	"WRONGPASS":   "Redis refuses the password: check redis.user and redis.password",
-	"NOPERM":      "the user of redis.user lacks a permission: see docs/REDIS.md for what ACL SETUSER must allow",
+	"NOPERM":      "the user of redis.user lacks a permission: see docs/SECURITY.md for what ACL SETUSER must allow",
 	"NOSCRIPT":    "the script was lost each time that it was sent: another program uses SCRIPT FLUSH too often",
 }
 

@@ -36,7 +36,7 @@ func TestPipeIsBounded(t *testing.T) {
 		}
 	}
 	lease := newRequest(context.Background(), source{}, "", nil)
-	lease.urgent = true
+	lease.urgent = renewScript.urgent
 	if err := p.put(lease); err != nil {
 		t.Error(err)
 	}

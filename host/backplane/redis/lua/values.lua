@@ -44,7 +44,6 @@ local function expire(s, most)
   return #due
 end
 
-
 -- settle writes what has become of a namespace's bytes. One that is empty leaves
 -- nothing.
 local function settle(s)
