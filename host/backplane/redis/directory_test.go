@@ -169,7 +169,7 @@ func TestNothingIsAddedWithoutALease(t *testing.T) {
 	server := c.server()
 	for name, lapse := range map[string]func() error{
 		"a lease that has lapsed": func() error {
-			return server.ZAdd(t.Context(), "mesh:nodes", goredis.Z{Score: float64(time.Now().UnixMilli() - 1), Member: "a"}).Err()
+			return server.ZAdd(t.Context(), "mesh:nodes", goredis.Z{Score: float64(server.Time(t.Context()).Val().UnixMilli() - 1), Member: "a"}).Err()
 		},
 		"none": func() error { return server.ZRem(t.Context(), "mesh:nodes", "a").Err() },
 	} {
