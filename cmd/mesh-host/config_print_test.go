@@ -228,12 +228,12 @@ func TestPrintRoundTrips(t *testing.T) {
 
 func TestPrintMasksRedis(t *testing.T) {
 	t.Setenv("MESH_REDIS_SENTINEL_PASSWORD", "hidden-1")
-	l := mustLoad(t, "redis.tls.cert_file = \"c.pem\"\nredis.tls.key_file = \"k.pem\"\n", "--redis", "redis://hidden-2:hidden-3@cache:6380/2")
+	l := mustLoad(t, "redis.tls.enabled = true\nredis.tls.cert_file = \"c.pem\"\nredis.tls.key_file = \"k.pem\"\n", "--redis", "redis://hidden-2:hidden-3@cache:6380/2")
 	got := l.print()
 	for _, want := range []string{
 		"\n[redis]\nurl = \"redis://***@cache:6380/2\" # --redis\naddresses = []\nmode = \"standalone\"\n",
 		"\npassword = \"\"\n", "\nsentinel_password = \"***\" # MESH_REDIS_SENTINEL_PASSWORD\n",
-		"\n[redis.tls]\nenabled = false\n", "\nkey_file = \"k.pem\"\n",
+		"\n[redis.tls]\nenabled = true # ", "\nkey_file = \"k.pem\"\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("printed is\n%s\nwithout %q", got, want)

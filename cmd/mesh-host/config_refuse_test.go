@@ -122,7 +122,7 @@ func TestFileRefused(t *testing.T) {
 
 		{"password no string", "redis.password = 4711", "FILE: redis.password: it must be a string"},
 		{"redis and a store", "store.path = \"data\"\nredis.url = \"redis://u:p@a\"", "FILE: store.path: redis.url is set too, and what is kept is then kept by Redis, for all nodes: a folder of this node would be another truth; keep one of the two"},
-		{"redis elsewhere", "[redis]\naddresses = [\"a:1\", \"b\"]", `FILE: redis.addresses[1]: "b" is no address: write "host:port"`},
+		{"redis elsewhere", "[redis]\nmode = \"cluster\"\naddresses = [\"a:1\", \"b\"]", `FILE: redis.addresses[1]: "b" is no address: write "host:port"`},
 		{"mistyped TLS", "[redis.tls]\nca = \"ca.pem\"", "FILE: redis.tls.ca: unknown key"},
 		{"TLS no table", "redis.tls = true", "FILE: redis.tls: it is true and must be a table"},
 
