@@ -233,7 +233,7 @@ func TestPrintMasksRedis(t *testing.T) {
 	for _, want := range []string{
 		"\n[redis]\nurl = \"redis://***@cache:6380/2\" # --redis\naddresses = []\nmode = \"standalone\"\n",
 		"\npassword = \"\"\n", "\nsentinel_password = \"***\" # MESH_REDIS_SENTINEL_PASSWORD\n",
-		"\n[redis.tls]\nenabled = true # ", "\nkey_file = \"k.pem\"\n",
+		"\n[redis.tls]\nenabled = true\n", "\nkey_file = \"k.pem\"\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("printed is\n%s\nwithout %q", got, want)
