@@ -1,5 +1,5 @@
 // Package redis is the backplane of many nodes: what they share is in a Redis
-// that stands alone, is watched by Sentinel, or is a Cluster (also Valkey).
+// that stands alone, is watched by Sentinels, or is a Cluster.
 //
 // Each change is one Lua script (lua/), which also publishes what it tells of,
 // so that the order of deliveries is that of the changes. All time is the
