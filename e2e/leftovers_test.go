@@ -95,7 +95,10 @@ func TestHastyClientsLeaveNothing(t *testing.T) {
 	}
 	group.Wait()
 	eventually(t, patience, "all are gone", func() bool { return h.sessions(t) == 1 })
-	h.opSays(t, "presence.list", `{"roomName":"hall:all"}`, `{"present":[],"states":{}}`)
+	// A session is no session any more a moment before it has left its rooms.
+	eventually(t, patience, "nobody is present", func() bool {
+		return h.op(t, "presence.list", `{"roomName":"hall:all"}`) == `{"present":[],"states":{}}`
+	})
 	balance := map[string]int{}
 	for _, update := range watcher.received(t, "mesh/presence-update") {
 		var u struct{ Type, ConnectionID string }
