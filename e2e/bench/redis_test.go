@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +11,6 @@ import (
 // Each thing that is done with Redis, for a moment, by one node and by two.
 func TestRedisShapes(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server")
-	}
 	b := &bench{folder: t.TempDir(), rounds: 1, duration: 20 * time.Millisecond, redisCore: besideServers}
 	redis, err := b.startRedis(t.Context(), anyCore)
 	if err != nil {
@@ -44,9 +40,6 @@ func TestRedisShapes(t *testing.T) {
 // Every operation on a single Redis and on a Cluster of one master.
 func TestCapacityOperations(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server")
-	}
 	for _, cluster := range []bool{false, true} {
 		b := &bench{folder: t.TempDir(), serverCore: anyCore}
 		to, err := b.startShard(t.Context(), cluster)

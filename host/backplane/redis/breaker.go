@@ -55,10 +55,7 @@ func (b *breaker) note(ctx context.Context, err error) {
 	}
 	b.link.node.counted.failures.Add(1)
 	b.failed(err)
-	select {
-	case b.suspect <- struct{}{}:
-	default:
-	}
+	signal(b.suspect)
 }
 
 // well takes down a success. Only a probe closes the breaker: what else succeeds
@@ -109,7 +106,7 @@ func (b *breaker) run(ctx context.Context) {
 		for ctx.Err() == nil && b.doubtful() {
 			if err := b.link.probe(ctx); err != nil {
 				b.note(ctx, err)
-				linger(ctx, probeEvery)
+				_ = wait(ctx, probeEvery) // or ctx is done
 				continue
 			}
 			b.mend()

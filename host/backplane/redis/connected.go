@@ -38,10 +38,7 @@ func (c *connected) say(verb string, channels ...string) {
 		c.sent[channel]++
 	}
 	c.out = appendCommand(c.out, append([]string{verb}, channels...)...)
-	select {
-	case c.more <- struct{}{}:
-	default:
-	}
+	signal(c.more)
 }
 
 // confirmed takes down a confirmation for a channel. It returns how many are

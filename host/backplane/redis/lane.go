@@ -109,7 +109,7 @@ func (l *lane) subscribe(ctx context.Context, channel string, h handler) error {
 		if l.life != nil {
 			l.life.subscribe(channel)
 		}
-		l.alert()
+		signal(l.wake)
 	}
 	t.waiting++
 	l.mu.Unlock()
@@ -153,13 +153,6 @@ func (l *lane) drop(channel string, t *topic, err error) {
 	}
 }
 
-func (l *lane) alert() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
 // why is nil unless the connection is lost.
 func (l *lane) why() error {
 	l.mu.Lock()
@@ -190,7 +183,7 @@ func (l *lane) run(ctx context.Context) {
 			pause = soonest
 		}
 		l.node.log.Debug("redis: subscriptions lost", "error", err)
-		linger(ctx, pause/2+rand.N(pause))
+		_ = wait(ctx, pause/2+rand.N(pause)) // or ctx is done
 		pause = min(2*pause, latest)
 		l.node.reload(ctx)
 	}

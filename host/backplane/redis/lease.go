@@ -120,6 +120,9 @@ func (n *Node) call(ctx context.Context, s *script, args ...any) (reply, error) 
 
 // wait waits, unless ctx ends.
 func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -130,7 +130,7 @@ func (l *link) deliver(ctx context.Context, batch []*request, kept bool) {
 		batch = again
 		if moved {
 			l.node.reload(ctx)
-			linger(ctx, redirectDelay)
+			_ = wait(ctx, redirectDelay) // or ctx is done
 		}
 	}
 }

@@ -64,7 +64,7 @@ func must[T any](tb testing.TB) func(value T, err error) T {
 // eventually waits until a condition holds.
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(patience); !holds(); linger(context.Background(), 5*time.Millisecond) {
+	for end := time.Now().Add(patience); !holds(); _ = wait(context.Background(), 5*time.Millisecond) {
 		if time.Now().After(end) {
 			tb.Fatal("it did not come about: " + what)
 		}

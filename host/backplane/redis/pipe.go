@@ -118,10 +118,7 @@ func (p *pipe) put(r *request) error {
 }
 
 func (p *pipe) signal() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	signal(p.wake)
 }
 
 // take moves what is sent next to batch; those whose callers have gone are left
@@ -177,7 +174,8 @@ func (p *pipe) work(ctx context.Context, flush time.Duration, send func(context.
 		case <-p.wake:
 		}
 		for !p.empty() {
-			if linger(ctx, flush); flush <= 0 {
+			_ = wait(ctx, flush) // or ctx is done
+			if flush <= 0 {
 				runtime.Gosched() // those just answered may ask again
 			}
 			if batch = p.take(batch[:0]); len(batch) > 0 {
@@ -192,17 +190,4 @@ func (p *pipe) empty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.waiting) == 0
-}
-
-// linger waits for so long, unless ctx is done before.
-func linger(ctx context.Context, pause time.Duration) {
-	if pause <= 0 {
-		return
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

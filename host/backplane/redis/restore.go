@@ -147,7 +147,7 @@ func (o *own) batch(ids []string, args []any) (_ []any, count int) {
 		work += 1 + len(c.rooms)
 		size += len(c.about.Metadata)
 		args = append(args, id, c.about.User, strconv.FormatInt(c.about.ConnectedAt.UnixMicro(), 10))
-		args = append(appendOptional(args, c.about.Metadata), len(c.rooms))
+		args = append(optional(args, c.about.Metadata), len(c.rooms))
 		for room, s := range c.rooms {
 			size += len(room) + len(s.state)
 			args = s.append(args, room)
@@ -165,18 +165,6 @@ func (s *stay) append(args []any, room string) []any {
 			state = nil
 		}
 	}
-	present := "0"
-	if s.present {
-		present = "1"
-	}
-	args = appendOptional(append(args, room, present), state)
+	args = optional(append(args, room, flag(s.present)), state)
 	return append(args, max(0, (left+time.Millisecond-1).Milliseconds()))
-}
-
-// appendOptional appends whether there is a value, and the value.
-func appendOptional(args []any, value []byte) []any {
-	if value == nil {
-		return append(args, "0", "")
-	}
-	return append(args, "1", string(value))
 }
