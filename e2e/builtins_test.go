@@ -26,6 +26,12 @@ func (c *client) says(t *testing.T, command, payload, want string) {
 	}
 }
 
+// comesToSay waits until a command is answered with a text.
+func (c *client) comesToSay(t *testing.T, command, payload, want string) {
+	t.Helper()
+	eventually(t, patience, command+" is answered "+want, func() bool { return c.call(t, command, payload) == want })
+}
+
 // denied checks that a command fails with a code and a message that has a
 // part.
 func (c *client) denied(t *testing.T, command, payload, code, part string) {

@@ -248,7 +248,7 @@ guard = "conformance.users"
 	anonymous.denied(t, "mesh/join-room", `{"roomName":"closed:x"}`, "EDENIED", "known users")
 	anonymous.denied(t, "mesh/get-room-metadata", `{"roomName":"closed:x"}`, "EDENIED", "members")
 	anonymous.denied(t, "mesh/get-connection-metadata", object("connectionId", "nobody"), "EDENIED", "")
-	h.op(t, "connections.metadata.set", `{"connectionId":"`+anonymous.id+`","metadata":{"admin":true}}`)
+	h.describe(t, anonymous, `{"admin":true}`)
 	h.op(t, "rooms.metadata.set", `{"roomName":"closed:x","metadata":{"t":1}}`)
 	anonymous.says(t, "mesh/get-room-metadata", `{"roomName":"closed:x"}`, `{"metadata":{"t":1}}`)
 	anonymous.call(t, "mesh/leave-room", `{"roomName":"private:x"}`)

@@ -61,7 +61,7 @@ func TestHooks(t *testing.T) {
 	if seen := watcher.ran(t, "join", "r", 1).Last; seen.ConnectionID != c.id || seen.User != "ann" || seen.RoomName != "r" {
 		t.Errorf("join sees %+v", seen)
 	}
-	h.op(t, "connections.metadata.set", `{"connectionId":"`+c.id+`","metadata":{"a":1}}`)
+	h.describe(t, c, `{"a":1}`)
 	for i, leave := range []struct {
 		reason string
 		do     func()

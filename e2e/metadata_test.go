@@ -14,7 +14,7 @@ func TestMetadataIsClosedByDefault(t *testing.T) {
 	t.Parallel()
 	h := start(t, setup{})
 	a, b := h.dial(t, v1), h.dial(t, v1)
-	h.op(t, "connections.metadata.set", fmt.Sprintf(`{"connectionId":%q,"metadata":{"secret":1}}`, a.id))
+	h.describe(t, a, `{"secret":1}`)
 	for _, dialect := range dialects {
 		a.says(t, dialect+"get-my-connection-metadata", "{}", `{"metadata":{"secret":1}}`)
 		a.says(t, dialect+"get-connection-metadata", object("connectionId", a.id), `{"metadata":{"secret":1}}`)
@@ -99,13 +99,23 @@ func TestAllMetadataWritable(t *testing.T) {
 	h.opSays(t, "users.connections", `{"user":"root"}`, `{"connections":[]}`)
 }
 
+// describe sets a client's metadata as an operator and waits until its own node
+// has heard of it, which may be another than the one that was asked.
+func (h *host) describe(t *testing.T, c *client, metadata string) {
+	t.Helper()
+	h.op(t, "connections.metadata.set", fmt.Sprintf(`{"connectionId":%q,"metadata":%s}`, c.id, metadata))
+	eventually(t, patience, "its node knows the metadata "+metadata, func() bool {
+		return strings.HasPrefix(c.call(t, "mesh/get-my-connection-metadata", "{}"), `{"metadata":`+metadata)
+	})
+}
+
 func TestMetadataOperations(t *testing.T) {
 	t.Parallel()
 	h := start(t, setup{config: "[limits]\nmetadata_size = \"1KiB\"\n"})
 	a, b := h.dial(t, v1), h.dial(t, v1)
-	h.op(t, "connections.metadata.set", fmt.Sprintf(`{"connectionId":%q,"metadata":{"a":{"x":1}}}`, a.id))
+	h.describe(t, a, `{"a":{"x":1}}`)
 	h.opSays(t, "connections.metadata.set", fmt.Sprintf(`{"connectionId":%q,"metadata":{"a":{"y":2}},"strategy":"deepMerge"}`, a.id), `{"metadata":{"a":{"x":1,"y":2}}}`)
-	a.says(t, "mesh/get-my-connection-metadata", "{}", `{"metadata":{"a":{"x":1,"y":2}}}`)
+	a.comesToSay(t, "mesh/get-my-connection-metadata", "{}", `{"metadata":{"a":{"x":1,"y":2}}}`)
 	b.call(t, "mesh/join-room", `{"roomName":"r"}`)
 	h.opSays(t, "connections.metadata.list", `{"roomName":"r"}`, `[{"`+b.id+`":null}]`)
 	h.opSays(t, "connections.metadata.list", `{"roomName":"empty"}`, `[]`)

@@ -41,7 +41,7 @@ func TestPresentWithMetadata(t *testing.T) {
 	t.Parallel()
 	h := start(t, setup{config: trackedConfig})
 	a, b := h.dial(t, dialing{}), h.dial(t, dialing{})
-	h.op(t, "connections.metadata.set", fmt.Sprintf(`{"connectionId":%q,"metadata":{"nick":"ann"}}`, a.id))
+	h.describe(t, a, `{"nick":"ann"}`)
 	entries := []string{fmt.Sprintf(`{"id":%q,"metadata":{"nick":"ann"}}`, a.id), fmt.Sprintf(`{"id":%q,"metadata":null}`, b.id)}
 	slices.Sort(entries)
 	all := "[" + strings.Join(entries, ",") + "]"
