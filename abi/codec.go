@@ -110,6 +110,9 @@ func Decode(message []byte) Fields { return Fields{rest: message} }
 // Err returns ErrTruncated or ErrSize if a field read so far was malformed.
 func (f *Fields) Err() error { return f.err }
 
+// Done reports whether there are no more fields, as far as they could be read.
+func (f *Fields) Done() bool { return f.err != nil || len(f.rest) == 0 }
+
 // Bytes returns the next field; nil where it is absent, an empty slice where
 // it is empty.
 func (f *Fields) Bytes() []byte {

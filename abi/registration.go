@@ -38,7 +38,8 @@ type Registration struct {
 	MetadataGuard string                 `json:"metadataGuard,omitempty"`
 	Hooks         []HookRegistration     `json:"hooks,omitempty"`
 	Schedules     []ScheduleRegistration `json:"schedules,omitempty"`
-	// Capabilities names what the plugin uses and why, for its operator.
+	// Capabilities names what the plugin uses and why. Unless it is empty, host
+	// calls beyond it are refused, whatever the operator grants.
 	Capabilities []Capability `json:"capabilities,omitempty"`
 	// ConfigSchema describes [plugins.<name>.config], for its operator.
 	ConfigSchema json.RawMessage `json:"configSchema,omitempty"`
@@ -176,7 +177,10 @@ type ScheduleRegistration struct {
 	Scope string `json:"scope,omitempty"`
 }
 
-// Capability is an operation or a family of them that a plugin uses.
+// Capability is what a plugin uses: a capability or a family of them, with a
+// pattern of names behind a colon where it is for these only ("records",
+// "records.write", "records.write:score:*"); "http" with an origin,
+// "http:https://api.example.com".
 type Capability struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason,omitempty"`

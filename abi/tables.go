@@ -27,6 +27,11 @@ type Operation struct {
 	Name string
 	// Capability is what a plugin must be granted to use it; empty: always.
 	Capability string
+	// Subject names the field of the request that a capability for certain
+	// names is held against: of type string, or strings, of which each must
+	// match; "operations[].recordId" is the member of each object in a list.
+	// Empty: the operation has no name, and needs its capability for all.
+	Subject string
 	// Door is DoorPlugin or DoorOperator for an operation that only plugins or
 	// only operators may call; empty: both.
 	Door string

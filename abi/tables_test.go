@@ -55,7 +55,7 @@ func TestOperationsDescribeTheirMessages(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]reflect.Type{
 		"string": reflect.TypeFor[string](), "json": reflect.TypeFor[json.RawMessage](), "int": reflect.TypeFor[int64](),
-		"bool": reflect.TypeFor[bool](), "strings": reflect.TypeFor[[]string](),
+		"bool": reflect.TypeFor[bool](), "strings": reflect.TypeFor[[]string](), "bytes": reflect.TypeFor[[]byte](),
 	}
 	for _, o := range abi.Operations {
 		if o.Doc == "" {
@@ -118,7 +118,7 @@ func TestDoors(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"log": abi.DoorPlugin, "config.get": abi.DoorPlugin, "kv.get": abi.DoorPlugin, "kv.set": abi.DoorPlugin,
-		"kv.delete": abi.DoorPlugin, "kv.increment": abi.DoorPlugin, "kv.compareAndSet": abi.DoorPlugin,
+		"kv.delete": abi.DoorPlugin, "kv.increment": abi.DoorPlugin, "kv.compareAndSet": abi.DoorPlugin, "http.fetch": abi.DoorPlugin,
 		"exposures.list": abi.DoorOperator, "plugins.list": abi.DoorOperator, "plugins.reload": abi.DoorOperator,
 	}
 	for _, o := range abi.Operations {

@@ -89,6 +89,7 @@ var messages = map[string]message{
 	"kv.delete request": &abi.KVDeleteRequest{}, "kv.delete response": &abi.KVDeleteResponse{},
 	"kv.increment request": &abi.KVIncrementRequest{}, "kv.increment response": &abi.KVIncrementResponse{},
 	"kv.compareAndSet request": &abi.KVCompareAndSetRequest{}, "kv.compareAndSet response": &abi.KVCompareAndSetResponse{},
+	"http.fetch request": &abi.HTTPFetchRequest{}, "http.fetch response": &abi.HTTPFetchResponse{},
 	"connections.metadata.get request": &abi.ConnectionsMetadataGetRequest{}, "connections.metadata.get response": &abi.ConnectionsMetadataGetResponse{},
 	"connections.metadata.set request": &abi.ConnectionsMetadataSetRequest{}, "connections.metadata.set response": &abi.ConnectionsMetadataSetResponse{},
 	"connections.send request": &abi.ConnectionsSendRequest{}, "connections.send response": &abi.ConnectionsSendResponse{},

@@ -13,6 +13,7 @@ const (
 	OpKVDelete                = "kv.delete"
 	OpKVIncrement             = "kv.increment"
 	OpKVCompareAndSet         = "kv.compareAndSet"
+	OpHTTPFetch               = "http.fetch"
 	OpConnectionsMetadataGet  = "connections.metadata.get"
 	OpConnectionsMetadataSet  = "connections.metadata.set"
 	OpConnectionsSend         = "connections.send"
@@ -57,7 +58,7 @@ const (
 // Operations is the table of host operations, in the order of the document.
 var Operations = []Operation{
 	{
-		Name: OpLog, Capability: "", Door: "plugin", Result: "",
+		Name: OpLog, Capability: "", Subject: "", Door: "plugin", Result: "",
 		Doc: "Writes one line to the host's log under the plugin's name. Lines beyond plugins.<name>.log_rate are dropped and counted.",
 		Request: []Field{
 			{Name: "level", Type: "string", Optional: false, Doc: "debug, info, warn or error; anything else is info"},
@@ -66,7 +67,7 @@ var Operations = []Operation{
 		Response: nil,
 	},
 	{
-		Name: OpConfigGet, Capability: "", Door: "plugin", Result: "",
+		Name: OpConfigGet, Capability: "", Subject: "", Door: "plugin", Result: "",
 		Doc:     "Returns the plugin's own settings, [plugins.<name>.config], as a JSON object ({} where there are none). Available from mesh_register on.",
 		Request: nil,
 		Response: []Field{
@@ -74,7 +75,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVGet, Capability: "kv", Door: "plugin", Result: "",
+		Name: OpKVGet, Capability: "kv", Subject: "key", Door: "plugin", Result: "",
 		Doc: "Reads a key of the plugin's own store, which its instances share on every node.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -84,7 +85,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVSet, Capability: "kv", Door: "plugin", Result: "",
+		Name: OpKVSet, Capability: "kv", Subject: "key", Door: "plugin", Result: "",
 		Doc: "Writes a key. ELIMIT when the plugin's store would exceed plugins.<name>.kv_size.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -94,7 +95,7 @@ var Operations = []Operation{
 		Response: nil,
 	},
 	{
-		Name: OpKVDelete, Capability: "kv", Door: "plugin", Result: "",
+		Name: OpKVDelete, Capability: "kv", Subject: "key", Door: "plugin", Result: "",
 		Doc: "Removes a key.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -104,7 +105,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVIncrement, Capability: "kv", Door: "plugin", Result: "",
+		Name: OpKVIncrement, Capability: "kv", Subject: "key", Door: "plugin", Result: "",
 		Doc: "Adds to an integer, atomically; a missing key counts as 0 and its TTL is kept. ECONFLICT where the value is not an integer or would leave 64 bits.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -116,7 +117,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpKVCompareAndSet, Capability: "kv", Door: "plugin", Result: "",
+		Name: OpKVCompareAndSet, Capability: "kv", Subject: "key", Door: "plugin", Result: "",
 		Doc: "Writes a key only if its value is the expected one, compared byte for byte.",
 		Request: []Field{
 			{Name: "key", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -130,7 +131,23 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsMetadataGet, Capability: "connections.metadata.read", Door: "", Result: "",
+		Name: OpHTTPFetch, Capability: "http", Subject: "", Door: "plugin", Result: "",
+		Doc: "Makes one HTTP request to a host that the operator has allowed for the plugin, and follows redirects to such hosts. EDENIED for any other address; EUNAVAILABLE where no answer comes; ETIMEOUT where it comes too late; ETOOLARGE beyond plugins.<name>.http_size.",
+		Request: []Field{
+			{Name: "url", Type: "string", Optional: false, Doc: "http:// or https://, at most 8192 bytes, without user and password"},
+			{Name: "method", Type: "string", Optional: true, Doc: "GET (the default), HEAD, POST, PUT, PATCH, DELETE or OPTIONS"},
+			{Name: "headers", Type: "strings", Optional: true, Doc: "names and values in turn; Host and those of the connection itself cannot be set"},
+			{Name: "body", Type: "bytes", Optional: true, Doc: "what is sent"},
+			{Name: "timeout", Type: "int", Optional: true, Doc: "milliseconds until the whole answer must be there; absent or 0: plugins.<name>.http_timeout, which also bounds it"},
+		},
+		Response: []Field{
+			{Name: "status", Type: "int", Optional: false, Doc: "the status, such as 200; an error status is an answer too"},
+			{Name: "headers", Type: "strings", Optional: false, Doc: "names in lower case and values in turn, sorted by name"},
+			{Name: "body", Type: "bytes", Optional: false, Doc: "what came, decoded where it was compressed"},
+		},
+	},
+	{
+		Name: OpConnectionsMetadataGet, Capability: "connections.metadata.read", Subject: "", Door: "", Result: "",
 		Doc: "Reads a connection's metadata and its authenticated user. ENOTFOUND where there is no such connection.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -141,7 +158,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsMetadataSet, Capability: "connections.metadata.write", Door: "", Result: "",
+		Name: OpConnectionsMetadataSet, Capability: "connections.metadata.write", Subject: "", Door: "", Result: "",
 		Doc: "Writes a connection's metadata. ENOTFOUND where there is no such connection, EPAYLOAD for an unknown strategy or a merge of something that is not an object, ETOOLARGE beyond limits.metadata_size.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -153,7 +170,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsSend, Capability: "connections.send", Door: "", Result: "",
+		Name: OpConnectionsSend, Capability: "connections.send", Subject: "", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to the connections of a list.",
 		Request: []Field{
 			{Name: "to", Type: "strings", Optional: false, Doc: "connection ids; unknown ones are passed over"},
@@ -166,7 +183,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsDisconnect, Capability: "connections.disconnect", Door: "", Result: "",
+		Name: OpConnectionsDisconnect, Capability: "connections.disconnect", Subject: "", Door: "", Result: "",
 		Doc: "Closes a connection. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -178,7 +195,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsList, Capability: "connections.read", Door: "", Result: "",
+		Name: OpConnectionsList, Capability: "connections.read", Subject: "user", Door: "", Result: "",
 		Doc: "Lists the connections. Their latency is the last one measured, 0 before that; of other nodes' connections it is not known.",
 		Request: []Field{
 			{Name: "user", Type: "string", Optional: true, Doc: "only those of this user"},
@@ -191,7 +208,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpConnectionsMetadataList, Capability: "connections.metadata.read", Door: "", Result: "metadata",
+		Name: OpConnectionsMetadataList, Capability: "connections.metadata.read", Subject: "roomName", Door: "", Result: "metadata",
 		Doc: "Lists the metadata of all connections or of a room's members, null where none was set.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: true, Doc: "only the members of this room"},
@@ -204,7 +221,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpBroadcast, Capability: "connections.send", Door: "", Result: "",
+		Name: OpBroadcast, Capability: "connections.send", Subject: "", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to every connection.",
 		Request: []Field{
 			{Name: "command", Type: "string", Optional: false, Doc: "as for connections.send"},
@@ -216,7 +233,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpUsersSend, Capability: "connections.send", Door: "", Result: "",
+		Name: OpUsersSend, Capability: "connections.send", Subject: "to", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to every connection of the users of a list.",
 		Request: []Field{
 			{Name: "to", Type: "strings", Optional: false, Doc: "users; unknown ones are passed over"},
@@ -229,7 +246,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpUsersDisconnect, Capability: "connections.disconnect", Door: "", Result: "",
+		Name: OpUsersDisconnect, Capability: "connections.disconnect", Subject: "user", Door: "", Result: "",
 		Doc: "Closes every connection of a user. The hooks that this sets off run after the call has returned. EPAYLOAD for a code that a server may not send.",
 		Request: []Field{
 			{Name: "user", Type: "string", Optional: false, Doc: "the authenticated user"},
@@ -241,7 +258,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpUsersList, Capability: "connections.read", Door: "", Result: "",
+		Name: OpUsersList, Capability: "connections.read", Subject: "", Door: "", Result: "",
 		Doc: "Lists the users that are connected.",
 		Request: []Field{
 			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
@@ -253,7 +270,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpUsersConnections, Capability: "connections.read", Door: "", Result: "",
+		Name: OpUsersConnections, Capability: "connections.read", Subject: "user", Door: "", Result: "",
 		Doc: "Lists the connections of a user.",
 		Request: []Field{
 			{Name: "user", Type: "string", Optional: false, Doc: "the authenticated user"},
@@ -263,7 +280,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsAdd, Capability: "rooms.write", Door: "", Result: "",
+		Name: OpRoomsAdd, Capability: "rooms.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Makes a connection a member of a room, as if it had joined; no guard is asked. The hooks that this sets off run after the call has returned. ENOTFOUND where there is no such connection, ELIMIT beyond limits.rooms.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -274,7 +291,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsRemove, Capability: "rooms.write", Door: "", Result: "",
+		Name: OpRoomsRemove, Capability: "rooms.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Ends a membership. The hooks that this sets off run after the call has returned.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -285,7 +302,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsRemoveFromAll, Capability: "rooms.write", Door: "", Result: "",
+		Name: OpRoomsRemoveFromAll, Capability: "rooms.write", Subject: "", Door: "", Result: "",
 		Doc: "Ends all memberships of a connection. The hooks that this sets off run after the call has returned.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: false, Doc: "the connection"},
@@ -295,7 +312,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsHas, Capability: "rooms.read", Door: "", Result: "",
+		Name: OpRoomsHas, Capability: "rooms.read", Subject: "roomName", Door: "", Result: "",
 		Doc: "Tells whether a connection is a member of a room.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -306,7 +323,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsMembers, Capability: "rooms.read", Door: "", Result: "",
+		Name: OpRoomsMembers, Capability: "rooms.read", Subject: "roomName", Door: "", Result: "",
 		Doc: "Lists the members of a room.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -316,7 +333,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsList, Capability: "rooms.read", Door: "", Result: "",
+		Name: OpRoomsList, Capability: "rooms.read", Subject: "", Door: "", Result: "",
 		Doc: "Lists the rooms that have members, or those of a connection.",
 		Request: []Field{
 			{Name: "connectionId", Type: "string", Optional: true, Doc: "only the rooms of this connection, all on one page"},
@@ -329,7 +346,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsClear, Capability: "rooms.write", Door: "", Result: "",
+		Name: OpRoomsClear, Capability: "rooms.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Ends all memberships of a room and removes its metadata. The hooks that this sets off run after the call has returned.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -339,7 +356,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsSend, Capability: "connections.send", Door: "", Result: "",
+		Name: OpRoomsSend, Capability: "connections.send", Subject: "roomName", Door: "", Result: "",
 		Doc: "Pushes {command, payload} to the members of a room.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -352,7 +369,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsMetadataGet, Capability: "rooms.metadata.read", Door: "", Result: "",
+		Name: OpRoomsMetadataGet, Capability: "rooms.metadata.read", Subject: "roomName", Door: "", Result: "",
 		Doc: "Reads a room's metadata.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -362,7 +379,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsMetadataSet, Capability: "rooms.metadata.write", Door: "", Result: "",
+		Name: OpRoomsMetadataSet, Capability: "rooms.metadata.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Writes a room's metadata, which outlives its members; null removes it. EPAYLOAD for an unknown strategy or a merge of something that is not an object, ETOOLARGE beyond limits.metadata_size, ELIMIT beyond limits.room_metadata.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -374,7 +391,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRoomsMetadataList, Capability: "rooms.metadata.read", Door: "", Result: "metadata",
+		Name: OpRoomsMetadataList, Capability: "rooms.metadata.read", Subject: "", Door: "", Result: "metadata",
 		Doc: "Lists the rooms that have metadata.",
 		Request: []Field{
 			{Name: "cursor", Type: "string", Optional: true, Doc: "where the last page said that the next one begins; absent: from the start"},
@@ -386,7 +403,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpChannelsPublish, Capability: "channels.publish", Door: "", Result: "",
+		Name: OpChannelsPublish, Capability: "channels.publish", Subject: "channel", Door: "", Result: "",
 		Doc: "Publishes a message to the subscribers of a channel. What is kept follows the channel's pattern; history may keep more.",
 		Request: []Field{
 			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -399,7 +416,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpChannelsHistory, Capability: "channels.read", Door: "", Result: "",
+		Name: OpChannelsHistory, Capability: "channels.read", Subject: "channel", Door: "", Result: "",
 		Doc: "Reads the newest messages that are kept of a channel.",
 		Request: []Field{
 			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -414,7 +431,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpChannelsUnsubscribe, Capability: "channels.unsubscribe", Door: "", Result: "",
+		Name: OpChannelsUnsubscribe, Capability: "channels.unsubscribe", Subject: "channel", Door: "", Result: "",
 		Doc: "Ends a connection's subscription to a channel; the client is told with an unsubscribed push.",
 		Request: []Field{
 			{Name: "channel", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -426,7 +443,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpPresenceList, Capability: "presence.read", Door: "", Result: "",
+		Name: OpPresenceList, Capability: "presence.read", Subject: "roomName", Door: "", Result: "",
 		Doc: "Lists who is present in a room, and their states.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -437,7 +454,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpPresenceSet, Capability: "presence.write", Door: "", Result: "",
+		Name: OpPresenceSet, Capability: "presence.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Sets the state of a connection that is present in a room. ETOOLARGE beyond limits.presence_state.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -451,7 +468,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpPresenceClear, Capability: "presence.write", Door: "", Result: "",
+		Name: OpPresenceClear, Capability: "presence.write", Subject: "roomName", Door: "", Result: "",
 		Doc: "Clears the state of a connection that is present in a room.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -462,7 +479,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpPresenceUnsubscribe, Capability: "presence.unsubscribe", Door: "", Result: "",
+		Name: OpPresenceUnsubscribe, Capability: "presence.unsubscribe", Subject: "roomName", Door: "", Result: "",
 		Doc: "Ends a connection's subscription to the presence of a room; the client is told with an unsubscribed push.",
 		Request: []Field{
 			{Name: "roomName", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -474,7 +491,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsGet, Capability: "records.read", Door: "", Result: "",
+		Name: OpRecordsGet, Capability: "records.read", Subject: "recordId", Door: "", Result: "",
 		Doc: "Reads a record.",
 		Request: []Field{
 			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -486,7 +503,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsSet, Capability: "records.write", Door: "", Result: "",
+		Name: OpRecordsSet, Capability: "records.write", Subject: "recordId", Door: "", Result: "",
 		Doc: "Writes a record; a value equal to the one it has changes nothing but the TTL. Subscribers are told. ECONFLICT, with the current version in data, where it is not the expected one; EPAYLOAD for an unknown strategy; ETOOLARGE beyond limits.record_size; ELIMIT beyond limits.records_size.",
 		Request: []Field{
 			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -502,7 +519,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsDelete, Capability: "records.write", Door: "", Result: "",
+		Name: OpRecordsDelete, Capability: "records.write", Subject: "recordId", Door: "", Result: "",
 		Doc: "Deletes a record, which is a version too; deleting what is not there changes nothing. ECONFLICT, with the current version in data, where it is not the expected one.",
 		Request: []Field{
 			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -514,7 +531,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsList, Capability: "records.read", Door: "", Result: "",
+		Name: OpRecordsList, Capability: "records.read", Subject: "", Door: "", Result: "",
 		Doc: "Lists the records that have a value.",
 		Request: []Field{
 			{Name: "pattern", Type: "string", Optional: true, Doc: "only those that match: an id, or an RE2 expression between slashes that must match the whole id"},
@@ -528,7 +545,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsTransaction, Capability: "records.write", Door: "", Result: "results",
+		Name: OpRecordsTransaction, Capability: "records.write", Subject: "operations[].recordId", Door: "", Result: "results",
 		Doc: "Makes several writes or none of them, as one change; each record once. ETXN for operations that are not as they must be, otherwise the error of the first write that fails, with its recordId in data.",
 		Request: []Field{
 			{Name: "operations", Type: "json", Optional: false, Doc: "1 to limits.transaction (100) of {\"op\": \"write\", \"recordId\", \"value\", \"options\": {\"strategy\", \"expectVersion\", \"ttl\"} (optional)} and {\"op\": \"delete\", \"recordId\", \"options\": {\"expectVersion\"} (optional)}"},
@@ -538,7 +555,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpRecordsUnsubscribe, Capability: "records.unsubscribe", Door: "", Result: "",
+		Name: OpRecordsUnsubscribe, Capability: "records.unsubscribe", Subject: "recordId", Door: "", Result: "",
 		Doc: "Ends a connection's subscription to a record; the client is told with an unsubscribed push. What it sees of the record through a collection stays.",
 		Request: []Field{
 			{Name: "recordId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -550,7 +567,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpCollectionsUnsubscribe, Capability: "collections.unsubscribe", Door: "", Result: "",
+		Name: OpCollectionsUnsubscribe, Capability: "collections.unsubscribe", Subject: "collectionId", Door: "", Result: "",
 		Doc: "Ends a connection's subscription to a collection; the client is told with an unsubscribed push.",
 		Request: []Field{
 			{Name: "collectionId", Type: "string", Optional: false, Doc: "1 to 256 bytes without control characters"},
@@ -562,7 +579,7 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpExposuresList, Capability: "", Door: "operator", Result: "",
+		Name: OpExposuresList, Capability: "", Subject: "", Door: "operator", Result: "",
 		Doc:     "Lists what clients can reach, in the order in which patterns are tried: those of the configuration, then those of the plugins.",
 		Request: nil,
 		Response: []Field{
@@ -574,15 +591,15 @@ var Operations = []Operation{
 		},
 	},
 	{
-		Name: OpPluginsList, Capability: "", Door: "operator", Result: "",
+		Name: OpPluginsList, Capability: "", Subject: "", Door: "operator", Result: "",
 		Doc:     "Lists the plugins: what serves, from which file, and why a file does not.",
 		Request: nil,
 		Response: []Field{
-			{Name: "plugins", Type: "json", Optional: false, Doc: "[{\"name\", \"file\", \"version\", \"loaded\", \"error\", \"commands\", …}]"},
+			{Name: "plugins", Type: "json", Optional: false, Doc: "[{\"name\", \"file\", \"version\", \"format\" (native or extism), \"label\", \"loaded\", \"error\", \"commands\", \"guards\", \"granted\" and \"http\" (what the configuration grants), \"capabilities\" (what the plugin registers), \"suspended\" ([{\"handler\", \"failures\", \"until\"}]), \"instances\", \"running\", \"memory\" (bytes), \"counts\" (as in the metrics)}]"},
 		},
 	},
 	{
-		Name: OpPluginsReload, Capability: "", Door: "operator", Result: "",
+		Name: OpPluginsReload, Capability: "", Subject: "", Door: "operator", Result: "",
 		Doc: "Reads a plugin's file and its section of the configuration again and swaps it, as if the file had changed. The version before goes on serving where that fails. ENOTFOUND where there is no such plugin.",
 		Request: []Field{
 			{Name: "name", Type: "string", Optional: false, Doc: "the plugin's name or its file's"},
@@ -860,6 +877,66 @@ func (m *KVCompareAndSetResponse) Decode(message []byte) error {
 	f := Decode(message)
 	m.Swapped = f.Bool()
 	m.Current = f.Bytes()
+	return f.Err()
+}
+
+// HTTPFetchRequest asks for http.fetch.
+type HTTPFetchRequest struct {
+	// URL: http:// or https://, at most 8192 bytes, without user and password.
+	URL string `json:"url"`
+	// Method: GET (the default), HEAD, POST, PUT, PATCH, DELETE or OPTIONS.
+	Method string `json:"method,omitempty"`
+	// Headers: names and values in turn; Host and those of the connection itself cannot be set.
+	Headers []string `json:"headers,omitempty"`
+	// Body: what is sent.
+	Body []byte `json:"body,omitempty"`
+	// Timeout: milliseconds until the whole answer must be there; absent or 0: plugins.<name>.http_timeout, which also bounds it.
+	Timeout int64 `json:"timeout,omitempty"`
+}
+
+// Append adds the encoded message to dst.
+func (m *HTTPFetchRequest) Append(dst []byte) []byte {
+	dst = AppendString(dst, m.URL)
+	dst = appendOptionalString(dst, m.Method)
+	dst = AppendStrings(dst, m.Headers)
+	dst = AppendBytes(dst, m.Body)
+	return appendOptionalInt(dst, m.Timeout)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *HTTPFetchRequest) Decode(message []byte) error {
+	f := Decode(message)
+	m.URL = f.String()
+	m.Method = f.String()
+	m.Headers = f.Strings()
+	m.Body = f.Bytes()
+	m.Timeout, _ = f.Int()
+	return f.Err()
+}
+
+// HTTPFetchResponse answers http.fetch.
+type HTTPFetchResponse struct {
+	// Status: the status, such as 200; an error status is an answer too.
+	Status int64 `json:"status"`
+	// Headers: names in lower case and values in turn, sorted by name.
+	Headers []string `json:"headers"`
+	// Body: what came, decoded where it was compressed.
+	Body []byte `json:"body"`
+}
+
+// Append adds the encoded message to dst.
+func (m *HTTPFetchResponse) Append(dst []byte) []byte {
+	dst = AppendInt(dst, m.Status)
+	dst = AppendStrings(dst, m.Headers)
+	return AppendBytes(dst, m.Body)
+}
+
+// Decode reads an encoded message. JSON fields point into message.
+func (m *HTTPFetchResponse) Decode(message []byte) error {
+	f := Decode(message)
+	m.Status, _ = f.Int()
+	m.Headers = f.Strings()
+	m.Body = f.Bytes()
 	return f.Err()
 }
 
@@ -2507,7 +2584,7 @@ func (*PluginsListRequest) Decode([]byte) error { return nil }
 
 // PluginsListResponse answers plugins.list.
 type PluginsListResponse struct {
-	// Plugins: [{"name", "file", "version", "loaded", "error", "commands", …}].
+	// Plugins: [{"name", "file", "version", "format" (native or extism), "label", "loaded", "error", "commands", "guards", "granted" and "http" (what the configuration grants), "capabilities" (what the plugin registers), "suspended" ([{"handler", "failures", "until"}]), "instances", "running", "memory" (bytes), "counts" (as in the metrics)}].
 	Plugins json.RawMessage `json:"plugins"`
 }
 

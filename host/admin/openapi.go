@@ -98,6 +98,8 @@ func fieldSchema(f abi.Field) object {
 		schema["type"], schema["items"] = "array", object{"type": "string"}
 	case "string":
 		schema["type"] = "string"
+	case "bytes":
+		schema["type"], schema["format"] = "string", "byte"
 	} // json is any value
 	return schema
 }

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ var types = map[string]reflect.Type{
 	"int":     reflect.TypeFor[int64](),
 	"bool":    reflect.TypeFor[bool](),
 	"strings": reflect.TypeFor[[]string](),
+	"bytes":   reflect.TypeFor[[]byte](),
 }
 
 // newObject panics where the struct is not what the table says: both are
@@ -137,6 +139,8 @@ func (f field) decode(value []byte, into any) error {
 		}
 	case *[]string:
 		return decodeStrings(value, target)
+	case *[]byte:
+		return decodeBytes(value, target)
 	}
 	return json.Unmarshal(value, into)
 }
@@ -153,6 +157,21 @@ func decodeInt(value []byte, into *int64) error {
 		return errors.New("must be a whole number, without point and exponent")
 	}
 	*into = n
+	return nil
+}
+
+// decodeBytes reads base64 (RFC 4648, section 4): JSON has no bytes.
+func decodeBytes(value []byte, into *[]byte) (err error) {
+	if value[0] != '"' {
+		return wrongType(value, "base64 text")
+	}
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		return err
+	}
+	if *into, err = base64.StdEncoding.Strict().DecodeString(text); err != nil {
+		return errors.New("must be base64 text, in the standard alphabet and padded")
+	}
 	return nil
 }
 
@@ -225,6 +244,8 @@ func appendValue(dst []byte, value any) []byte {
 		return strconv.AppendBool(dst, v)
 	case []string:
 		return appendStrings(dst, v)
+	case []byte:
+		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), v), '"')
 	}
 	return dst
 }

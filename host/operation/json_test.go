@@ -109,6 +109,55 @@ func TestJSONRefuses(t *testing.T) {
 	}
 }
 
+// A door that takes JSON and serves Flat answers as JSON does.
+func TestJSONByFlat(t *testing.T) {
+	t.Parallel()
+	e := newEcho()
+	for _, c := range []struct{ operation, text string }{
+		{abi.OpConnectionsSend, `{"exclude":[],"payload": {"b":1.50, "a":[null]} ,"command":"\ud83c\udf89\"","to":["a","","ü"]}`},
+		{abi.OpConnectionsSend, `{"command":"x","to":[]}`},
+		{abi.OpPresenceSet, `{"roomName":"","connectionId":"c","state":null,"expireAfter":-9223372036854775808,"silent":true}`},
+		{abi.OpPluginsList, `{}`},
+		{abi.OpPluginsList, `{"name":1}`},
+		{abi.OpPresenceSet, `{"roomName":"r","connectionId":"c"}`},
+		{abi.OpPresenceSet, ``},
+	} {
+		o := e.table[c.operation]
+		want, refused := o.JSON(ctx, caller, []byte(c.text))
+		send, set := e.send, e.set
+		flat, err := o.ToFlat([]byte(c.text))
+		if err != nil || refused != nil {
+			if !reflect.DeepEqual(err, refused) {
+				t.Errorf("%s: %v, want %v", c.text, err, refused)
+			}
+			continue
+		}
+		response, err := o.Flat(ctx, caller, flat, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", c.text, err)
+		}
+		got, err := o.ToJSON(response)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%s: %s, %v, want %s", c.text, got, err, want)
+		}
+		if c.operation == abi.OpConnectionsSend && len(e.send.Exclude) == 0 { // a list that is empty is absent
+			e.send.Exclude, send.Exclude = nil, nil
+		}
+		if !reflect.DeepEqual(e.send, send) || !reflect.DeepEqual(e.set, set) {
+			t.Errorf("%s: served %+v and %+v, not %+v and %+v", c.text, e.send, e.set, send, set)
+		}
+	}
+	if _, err := e.table[abi.OpConnectionsSend].ToJSON([]byte{1}); err == nil {
+		t.Error("half a response is one")
+	}
+	refusing := operation.Table{}
+	operation.Refuse(refusing, abi.OpHTTPFetch, protocol.NewError(abi.CodeUnavailable, "not here"))
+	o := refusing[abi.OpHTTPFetch]
+	if _, err := o.Flat(ctx, caller, nil, nil); protocol.AsError(err).Code != abi.CodeUnavailable {
+		t.Error(err)
+	}
+}
+
 // What is empty is written as what it is, and what is optional and empty is
 // left out.
 func TestJSONResponse(t *testing.T) {
@@ -175,6 +224,27 @@ func BenchmarkJSON(b *testing.B) {
 	for b.Loop() {
 		if _, err := ops[abi.OpConnectionsSend].JSON(ctx, caller, request); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Bytes are base64 text in JSON.
+func TestJSONBytes(t *testing.T) {
+	t.Parallel()
+	var got abi.HTTPFetchRequest
+	table := operation.Table{}
+	operation.Define(table, abi.OpHTTPFetch, func(_ context.Context, _ operation.Caller, q *abi.HTTPFetchRequest) (abi.HTTPFetchResponse, error) {
+		got = *q
+		return abi.HTTPFetchResponse{Status: 200, Body: []byte{0, 0xFF, 'a', '"'}}, nil
+	})
+	fetch := table[abi.OpHTTPFetch].JSON
+	answer, err := fetch(ctx, caller, []byte(`{"url":"u","body":"AP9h"}`))
+	if err != nil || string(got.Body) != "\x00\xffa" || string(answer) != `{"status":200,"headers":[],"body":"AP9hIg=="}` {
+		t.Errorf("%q is answered %s, %v", got.Body, answer, err)
+	}
+	for _, bad := range []string{`5`, `null`, `["AP9h"]`, `"AP9"`, `"AP9h!"`, `"AP9i_w=="`} {
+		if _, err := fetch(ctx, caller, []byte(`{"url":"u","body":`+bad+`}`)); err == nil || !strings.Contains(err.Error(), "body") {
+			t.Errorf("%s gives %v", bad, err)
 		}
 	}
 }

@@ -7,9 +7,12 @@ package operation
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
+	"strconv"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/capability"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -17,7 +20,33 @@ import (
 type Caller struct {
 	// Plugin is the name of the calling plugin, "" for another door.
 	Plugin string
+	// Version is the short hash of the plugin's content, for the log.
+	Version string
+	// Call is the call into the plugin that asks, 0 where none is known.
+	Call CallID
+	// Origins are where the plugin may send HTTP requests to; nil: nowhere.
+	Origins *capability.Origins
 }
+
+// CallID names one call into a plugin; it is unique on its node until that
+// restarts. It costs nothing until it is written.
+type CallID struct {
+	// Pool tells the versions of plugins from each other, Number the calls of
+	// one, each from 1.
+	Pool, Number uint64
+}
+
+// String returns the id as logs have it, such as "3-1f"; "" for the zero id.
+func (c CallID) String() string {
+	if c == (CallID{}) {
+		return ""
+	}
+	text := strconv.AppendUint(make([]byte, 0, 24), c.Pool, 36)
+	return string(strconv.AppendUint(append(text, '-'), c.Number, 36))
+}
+
+// LogValue implements slog.LogValuer.
+func (c CallID) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // Operation is one entry of a Table. Its functions are safe for concurrent
 // use; an error that is a *protocol.Error may be shown to the caller.
@@ -30,6 +59,10 @@ type Operation struct {
 	// strict: a member that is unknown, missing, there twice or of another type
 	// than abi.Operation says is EPAYLOAD with the member's name.
 	JSON func(ctx context.Context, caller Caller, request []byte) ([]byte, error)
+	// ToFlat returns a JSON request in the flat codec, or JSON's error, and
+	// ToJSON a response of Flat as JSON: for a door that takes JSON and looks at
+	// requests before they are served.
+	ToFlat, ToJSON func(message []byte) ([]byte, error)
 }
 
 // Table is a set of operations by name, immutable once it is served.
@@ -52,8 +85,28 @@ func Define[Q, A any, PQ message[Q], PA message[A]](t Table, name string, serve 
 	o := describe(name)
 	requests := newObject(name, reflect.TypeFor[Q](), o.Request)
 	responses := newObject(name, reflect.TypeFor[A](), o.Response)
+	fromJSON := func(request []byte, q *Q) error {
+		if err := requests.decode(request, reflect.ValueOf(q).Elem()); err != nil {
+			return protocol.NewError(abi.CodePayload, err.Error())
+		}
+		return nil
+	}
 	t[name] = Operation{
 		Operation: o,
+		ToFlat: func(request []byte) ([]byte, error) {
+			var q Q
+			if err := fromJSON(request, &q); err != nil {
+				return nil, err
+			}
+			return PQ(&q).Append(nil), nil
+		},
+		ToJSON: func(response []byte) ([]byte, error) {
+			var a A
+			if err := PA(&a).Decode(response); err != nil {
+				return nil, fmt.Errorf("operation: the response of %s: %w", name, err)
+			}
+			return responses.encode(nil, reflect.ValueOf(a)), nil
+		},
 		Flat: func(ctx context.Context, caller Caller, request, dst []byte) ([]byte, error) {
 			var q Q
 			if err := PQ(&q).Decode(request); err != nil {
@@ -67,8 +120,8 @@ func Define[Q, A any, PQ message[Q], PA message[A]](t Table, name string, serve 
 		},
 		JSON: func(ctx context.Context, caller Caller, request []byte) ([]byte, error) {
 			var q Q
-			if err := requests.decode(request, reflect.ValueOf(&q).Elem()); err != nil {
-				return nil, protocol.NewError(abi.CodePayload, err.Error())
+			if err := fromJSON(request, &q); err != nil {
+				return nil, err
 			}
 			a, err := serve(ctx, caller, &q)
 			if err != nil {
@@ -76,6 +129,22 @@ func Define[Q, A any, PQ message[Q], PA message[A]](t Table, name string, serve 
 			}
 			return responses.encode(nil, reflect.ValueOf(a)), nil
 		},
+	}
+}
+
+// Refuse has an operation of abi.Operations answer every request with an error,
+// of a host that has no part that it needs. It panics as Define does.
+func Refuse(t Table, name string, err *protocol.Error) {
+	if _, ok := t[name]; ok {
+		panic("operation: " + name + " is defined twice")
+	}
+	nothing := func([]byte) ([]byte, error) { return nil, nil }
+	t[name] = Operation{
+		Operation: describe(name),
+		Flat:      func(_ context.Context, _ Caller, _, dst []byte) ([]byte, error) { return dst, err },
+		JSON:      func(context.Context, Caller, []byte) ([]byte, error) { return nil, err },
+		ToFlat:    nothing,
+		ToJSON:    nothing,
 	}
 }
 

@@ -90,6 +90,12 @@ var operations = map[string]func(q arguments) (results, error){
 		swapped, current, err := KV.CompareAndSet(q.text("key"), q.raw("expected"), q.raw("value"), Duration(q.int("ttl")))
 		return results{"swapped": swapped, "current": current}, err
 	},
+	"http.fetch": func(q arguments) (results, error) {
+		r, err := HTTP.Fetch(HTTPRequest{
+			URL: q.text("url"), Method: q.text("method"), Headers: q.list("headers"), Body: q.raw("body"), Timeout: Duration(q.int("timeout")),
+		})
+		return results{"status": int64(r.Status), "headers": r.Headers, "body": JSON(r.Body)}, err
+	},
 	"connections.metadata.get": func(q arguments) (results, error) {
 		metadata, user, err := ConnectionMetadata(q.text("connectionId"))
 		return results{"metadata": metadata, "user": user}, err

@@ -43,8 +43,9 @@ func (p *Plugin) Order(order int) { p.document.order = order }
 // Schema.
 func (p *Plugin) ConfigSchema(schema JSON) { p.document.schema = schema }
 
-// Capability says that the plugin uses an operation or a family of them, such
-// as "kv", and what for. Its operator reads the reason.
+// Capability says that the plugin uses a capability or a family of them, such
+// as "kv" or "records.write:score:*", and what for. Host calls beyond all that
+// it says are denied. Its operator reads the reason.
 func (p *Plugin) Capability(name, reason string) {
 	p.document.capabilities = append(p.document.capabilities, Object().Text("name", name).Text("reason", reason))
 }

@@ -94,6 +94,25 @@ func callKVCompareAndSet(key string, expected JSON, value JSON, ttl int64) (swap
 	return
 }
 
+// callHTTPFetch calls http.fetch. Makes one HTTP request to a host that the operator has allowed for the plugin, and follows redirects to such hosts. EDENIED for any other address; EUNAVAILABLE where no answer comes; ETIMEOUT where it comes too late; ETOOLARGE beyond plugins.<name>.http_size.
+func callHTTPFetch(url string, method string, headers []string, body []byte, timeout int64) (status int64, headersResult []string, bodyResult []byte, err error) {
+	b := beginCall()
+	b = codec.AppendString(b, url)
+	b = codec.AppendOptionalString(b, method)
+	b = codec.AppendStrings(b, headers)
+	b = codec.AppendBytes(b, body)
+	b = codec.AppendOptionalInt(b, timeout)
+	f, err := finishCall(env.HTTPFetch(keep(b)))
+	if err != nil {
+		return
+	}
+	status, _ = f.Int()
+	headersResult = f.Strings()
+	bodyResult = f.Bytes()
+	err = f.Err()
+	return
+}
+
 // callConnectionsMetadataGet calls connections.metadata.get. Reads a connection's metadata and its authenticated user. ENOTFOUND where there is no such connection.
 func callConnectionsMetadataGet(connectionID string) (metadata JSON, user string, err error) {
 	b := beginCall()

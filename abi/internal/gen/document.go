@@ -68,7 +68,11 @@ func operationsTable(ops []operation) string {
 // operationNotes says who may call an operation and how it is answered in JSON.
 func operationNotes(b *strings.Builder, o operation) {
 	if o.Capability != "" {
-		fmt.Fprintf(b, " Capability: `%s`.", o.Capability)
+		fmt.Fprintf(b, " Capability: `%s`", o.Capability)
+		if o.Subject != "" {
+			fmt.Fprintf(b, ", for names `%s`", o.Subject)
+		}
+		b.WriteString(".")
 	}
 	switch o.Door {
 	case doorPlugin:

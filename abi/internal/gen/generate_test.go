@@ -50,6 +50,14 @@ func TestTablesThatContradictThemselvesAreRefused(t *testing.T) {
 			tables{operations: []operation{{Name: "x", Door: "back"}}},
 			`operation x: unknown door "back"`,
 		},
+		"subject that is no field": {
+			tables{operations: []operation{{Name: "x", Request: []field{{Name: "y", Type: "int"}}, Subject: "y"}}},
+			`operation x: its request has no names in "y" to be the subject`,
+		},
+		"subject in no list": {
+			tables{operations: []operation{{Name: "x", Request: []field{{Name: "y", Type: "string"}}, Subject: "y[].z"}}},
+			`operation x: its request has no names in "y[].z" to be the subject`,
+		},
 		"result that is no field": {
 			tables{operations: []operation{{Name: "x", Request: []field{{Name: "y", Type: "int"}}, Result: "y"}}},
 			`operation x: its response has no field "y" to be the result`,
@@ -80,6 +88,18 @@ func TestNames(t *testing.T) {
 		if got := localName(name); got != want {
 			t.Errorf("localName(%q) = %q, want %q", name, got, want)
 		}
+	}
+}
+
+func TestRustNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"log": "log", "kv.compareAndSet": "kv_compare_and_set", "connectionId": "connection_id", "type": "type_value"} {
+		if got := rustLocal(name); got != want {
+			t.Errorf("rustLocal(%q) = %q, want %q", name, got, want)
+		}
+	}
+	if got := rustConst("NotFound"); got != "NOT_FOUND" {
+		t.Errorf("rustConst gives %q", got)
 	}
 }
 

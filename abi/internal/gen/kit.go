@@ -73,7 +73,7 @@ func kitOperation(b *bytes.Buffer, o operation) {
 // once it is decoded, so that it can lie in a buffer that is used again. Text is
 // copied.
 func leavesNothing(fields []field) bool {
-	return !slices.ContainsFunc(fields, func(f field) bool { return f.Type == "json" })
+	return !slices.ContainsFunc(fields, func(f field) bool { return f.Type == "json" || f.Type == "bytes" })
 }
 
 func kitParameters(fields []field) string {

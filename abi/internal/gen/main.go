@@ -1,7 +1,8 @@
 // Command gen writes everything that follows from errors.json and
 // operations.json, the one place where an error code, a close code or a host
 // operation is defined: abi's Go files, the tables in ABI.md, and the raw
-// layer of pdk/go. Run it with go generate ./abi.
+// layers of pdk/go, pdk/rust and pdk/assemblyscript. Run it with go generate
+// ./abi.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"go/format"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -51,8 +53,12 @@ func generate(abi string) (map[string][]byte, error) {
 		}
 		files[path] = formatted
 	}
+	maps.Copy(files, assemblyScriptFiles(filepath.Join(abi, "..", "pdk", "assemblyscript"), t))
 	document := filepath.Join(abi, "ABI.md")
 	files[document], err = fillDocument(document, t)
+	for name, source := range rustSources(t) {
+		files[filepath.Join(abi, "..", "pdk", "rust", "src", "generated", name)] = source
+	}
 	return files, err
 }
 

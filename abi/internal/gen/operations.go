@@ -15,8 +15,8 @@ func operationsSource(ops []operation) []byte {
 	}
 	b.WriteString(")\n\n// Operations is the table of host operations, in the order of the document.\nvar Operations = []Operation{\n")
 	for _, o := range ops {
-		fmt.Fprintf(&b, "{\nName: Op%s, Capability: %q, Door: %q, Result: %q,\nDoc: %q,\nRequest: %s,\nResponse: %s,\n},\n",
-			goName(o.Name), o.Capability, o.Door, o.Result, o.Doc, fieldsLiteral(o.Request), fieldsLiteral(o.Response))
+		fmt.Fprintf(&b, "{\nName: Op%s, Capability: %q, Subject: %q, Door: %q, Result: %q,\nDoc: %q,\nRequest: %s,\nResponse: %s,\n},\n",
+			goName(o.Name), o.Capability, o.Subject, o.Door, o.Result, o.Doc, fieldsLiteral(o.Request), fieldsLiteral(o.Response))
 	}
 	b.WriteString("}\n\n")
 	for _, o := range ops {

@@ -35,6 +35,7 @@ type field struct {
 type operation struct {
 	Name       string  `json:"name"`
 	Capability string  `json:"capability"`
+	Subject    string  `json:"subject"`
 	Door       string  `json:"door"`
 	Result     string  `json:"result"`
 	Doc        string  `json:"doc"`
@@ -91,12 +92,30 @@ func (o operation) check() error {
 	if o.Result != "" && !slices.ContainsFunc(o.Response, func(f field) bool { return f.Name == o.Result }) {
 		errs = append(errs, fmt.Errorf("operation %s: its response has no field %q to be the result", o.Name, o.Result))
 	}
+	errs = append(errs, o.checkSubject())
 	for _, f := range slices.Concat(o.Request, o.Response) {
 		if _, ok := fieldTypes[f.Type]; !ok {
 			errs = append(errs, fmt.Errorf("operation %s: unknown type %q of field %q", o.Name, f.Type, f.Name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkSubject refuses a subject that is no field of names: a string, a list of
+// strings, or a member of the objects in a JSON list.
+func (o operation) checkSubject() error {
+	if o.Subject == "" {
+		return nil
+	}
+	name, member, inside := strings.Cut(o.Subject, "[].")
+	for _, f := range o.Request {
+		switch {
+		case f.Name != name:
+		case inside && member != "" && f.Type == "json", !inside && (f.Type == "string" || f.Type == "strings"):
+			return nil
+		}
+	}
+	return fmt.Errorf("operation %s: its request has no names in %q to be the subject", o.Name, o.Subject)
 }
 
 // fieldType says how a field's type is written: in abi's structs, in the Go
@@ -106,6 +125,7 @@ type fieldType struct{ abi, kit, codec string }
 var fieldTypes = map[string]fieldType{
 	"string":  {abi: "string", kit: "string", codec: "String"},
 	"json":    {abi: "json.RawMessage", kit: "JSON", codec: "Bytes"},
+	"bytes":   {abi: "[]byte", kit: "[]byte", codec: "Bytes"},
 	"int":     {abi: "int64", kit: "int64", codec: "Int"},
 	"bool":    {abi: "bool", kit: "bool", codec: "Bool"},
 	"strings": {abi: "[]string", kit: "[]string", codec: "Strings"},
@@ -123,7 +143,7 @@ func goName(name string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(name, ".") {
 		switch part {
-		case "kv", "ttl":
+		case "kv", "ttl", "http", "url":
 			b.WriteString(strings.ToUpper(part))
 		default:
 			r := []rune(part)

@@ -33,6 +33,7 @@ import (
 type Host struct {
 	guest        env.Guest
 	config       mesh.JSON
+	http         func(mesh.HTTPRequest) (mesh.HTTPResponse, error)
 	document     mesh.JSON
 	registration registration
 

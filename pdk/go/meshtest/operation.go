@@ -43,6 +43,7 @@ var operations = map[string]func(h *Host, f *codec.Fields) ([]byte, *mesh.Error)
 	"kv.delete":                 (*Host).deleteKey,
 	"kv.increment":              (*Host).incrementKey,
 	"kv.compareAndSet":          (*Host).compareAndSetKey,
+	"http.fetch":                (*Host).fetch,
 	"connections.metadata.get":  (*Host).getMetadata,
 	"connections.metadata.set":  (*Host).setMetadata,
 	"connections.send":          (*Host).sendToList,

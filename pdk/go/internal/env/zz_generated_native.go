@@ -25,6 +25,9 @@ func KVIncrement(arguments []byte) uint64 { return call("kv.increment", argument
 // KVCompareAndSet calls kv.compareAndSet.
 func KVCompareAndSet(arguments []byte) uint64 { return call("kv.compareAndSet", arguments) }
 
+// HTTPFetch calls http.fetch.
+func HTTPFetch(arguments []byte) uint64 { return call("http.fetch", arguments) }
+
 // ConnectionsMetadataGet calls connections.metadata.get.
 func ConnectionsMetadataGet(arguments []byte) uint64 {
 	return call("connections.metadata.get", arguments)

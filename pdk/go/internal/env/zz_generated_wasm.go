@@ -65,6 +65,14 @@ func KVCompareAndSet(arguments []byte) uint64 {
 	return hostKVCompareAndSet(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
 }
 
+//go:wasmimport mesh http.fetch
+func hostHTTPFetch(arguments unsafe.Pointer, length uint32) uint64
+
+// HTTPFetch calls http.fetch.
+func HTTPFetch(arguments []byte) uint64 {
+	return hostHTTPFetch(unsafe.Pointer(unsafe.SliceData(arguments)), uint32(len(arguments)))
+}
+
 //go:wasmimport mesh connections.metadata.get
 func hostConnectionsMetadataGet(arguments unsafe.Pointer, length uint32) uint64
 
