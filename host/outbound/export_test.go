@@ -1,0 +1,7 @@
+package outbound
+
+// These are for tests.
+var (
+	IsPublic   = isPublic
+	NewRequest = newRequest
+)
