@@ -15,12 +15,26 @@ import (
 
 const chat = "chat-go.wasm"
 
+// eachChat runs a test with the chat plugin in each language that it is written
+// in.
+func eachChat(t *testing.T, test func(t *testing.T, h *host)) {
+	t.Helper()
+	for _, file := range []string{chat, "chat-rust.wasm"} {
+		t.Run(file, func(t *testing.T) { test(t, startChatOf(t, file)) })
+	}
+}
+
 // startChat starts a host with the chat plugin and its page; tokens let users
 // in.
 func startChat(t *testing.T) *host {
 	t.Helper()
+	return startChatOf(t, chat)
+}
+
+func startChatOf(t *testing.T, file string) *host {
+	t.Helper()
 	page := filepath.Join(built.root, "plugins", "examples", "chat", "page")
-	return start(t, setup{plugins: []string{chat, auth}, config: fmt.Sprintf("[static]\ndir = %q\n", page) + tokens + `
+	return start(t, setup{plugins: []string{file, auth}, config: fmt.Sprintf("[static]\ndir = %q\n", page) + tokens + `
 [plugins.chat.config]
 moderators = ["ann"]
 words = ["darn"]
@@ -68,8 +82,10 @@ func (p *page) hears(t *testing.T, text string) int {
 	return ask(t, p, chromedp.Evaluate[int](fmt.Sprintf(messages, text)))
 }
 
-func TestChatPage(t *testing.T) {
-	h := startChat(t)
+func TestChatPage(t *testing.T) { eachChat(t, testChatPage) }
+
+func testChatPage(t *testing.T, h *host) {
+	t.Helper()
 	ann, bob := browse(t), browse(t)
 	ann.enter(t, h, "?token=right", "Ann", "lobby")
 	ann.says(t, "is <b>anyone</b> here?\r")
@@ -192,9 +208,10 @@ func (c *client) heard(t *testing.T, text string) {
 	}
 }
 
-func TestChatIsForMembers(t *testing.T) {
-	t.Parallel()
-	h := startChat(t)
+func TestChatIsForMembers(t *testing.T) { eachChat(t, testChatIsForMembers) }
+
+func testChatIsForMembers(t *testing.T, h *host) {
+	t.Helper()
 	bob := h.chatter(t, dialing{}, "Bob", "chat:x")
 	bob.call(t, "chat.send", `{"room":"chat:x","text":"Darn secrets"}`)
 	bob.heard(t, "**** secrets")
@@ -228,9 +245,10 @@ func TestChatIsForMembers(t *testing.T) {
 	}
 }
 
-func TestChatKickEndsEverything(t *testing.T) {
-	t.Parallel()
-	h := startChat(t)
+func TestChatKickEndsEverything(t *testing.T) { eachChat(t, testChatKickEndsEverything) }
+
+func testChatKickEndsEverything(t *testing.T, h *host) {
+	t.Helper()
 	ann := h.chatter(t, dialing{query: "token=right"}, "Ann", "chat:x")
 	bob := h.chatter(t, dialing{}, "Bob", "chat:x")
 	ann.heard(t, "Bob has joined")

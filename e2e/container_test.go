@@ -129,7 +129,7 @@ func (i *image) run(t *testing.T, env []string) *host {
 	if err := os.Chown(data, 65532, 65532); err != nil {
 		t.Fatal(err)
 	}
-	env = append([]string{"MESH_LOG_FORMAT=json", "MESH_LISTEN=127.0.0.1:0"}, env...)
+	env = append([]string{"MESH_LOG_FORMAT=json", "MESH_LISTEN=127.0.0.1:0", nowhere}, env...)
 	h.process = launch(t, i.inside(t, folder, data, env, append(i.config.Entrypoint, i.config.Cmd...)...))
 	t.Cleanup(func() { h.finish(t) })
 	h.address, h.admin = h.ready(t)

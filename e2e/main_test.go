@@ -64,7 +64,8 @@ func prepare(dir string) (err error) {
 	built.binary = filepath.Join(dir, "mesh-host")
 	built.plugins = filepath.Join(dir, "plugins")
 	built.cache = filepath.Join(dir, "cache")
-	if err := runScript("scripts/build-plugins", "--out", built.plugins, "conformance/go", "auth/go", "chat/go", "whiteboard/go"); err != nil {
+	if err := runScript("scripts/build-plugins", "--out", built.plugins, "conformance/go", "auth/go", "chat/go", "chat/rust", "jwt-guard/rust",
+		"whiteboard/go", "whiteboard/assemblyscript", "leaderboard/assemblyscript", "game/go"); err != nil {
 		return err
 	}
 	if err := runScript("scripts/build"); err != nil {

@@ -122,7 +122,7 @@ func (p *page) clicks(t *testing.T, selector string) {
 }
 
 func TestWhiteboardPage(t *testing.T) {
-	h := start(t, whiteboardSetup(t, ""))
+	h := start(t, whiteboardSetup(t, whiteboard, ""))
 	ann, bob := browse(t), browse(t)
 	bob.do(t, chromedp.EmulateViewport(400, 800))
 	ann.sketches(t, h, "?token=right", "whoever", "garden") // she is ann, by her token
@@ -199,7 +199,7 @@ func TestWhiteboardPage(t *testing.T) {
 // A page that loses its connection, or whose server is started anew, goes on from
 // where it was, and what was drawn on it meanwhile arrives.
 func TestWhiteboardPageComesBack(t *testing.T) {
-	s := whiteboardSetup(t, "")
+	s := whiteboardSetup(t, whiteboard, "")
 	s.args = []string{"--store", t.TempDir()}
 	h := start(t, s)
 	p := browse(t)

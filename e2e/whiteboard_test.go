@@ -14,10 +14,24 @@ import (
 	"time"
 )
 
+// whiteboard is the build that the page is tested with.
 const whiteboard = "whiteboard-go.wasm"
 
-// whiteboardSetup is the example as it is shipped, with settings of its plugin.
-func whiteboardSetup(t *testing.T, settings string) setup {
+// eachWhiteboard runs a test on every language's build of the example.
+func eachWhiteboard(t *testing.T, test func(t *testing.T, plugin string)) {
+	t.Helper()
+	t.Parallel()
+	for _, language := range []string{"go", "assemblyscript"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			test(t, "whiteboard-"+language+".wasm")
+		})
+	}
+}
+
+// whiteboardSetup is the example as it is shipped, with settings of its plugin,
+// which is one of its builds.
+func whiteboardSetup(t *testing.T, plugin, settings string) setup {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(built.root, "plugins", "examples", "whiteboard", "config.toml"))
 	if err != nil {
@@ -25,7 +39,7 @@ func whiteboardSetup(t *testing.T, settings string) setup {
 	}
 	const page = "plugins/examples/whiteboard/page"
 	moved := strings.Replace(string(config), page, filepath.Join(built.root, page), 1)
-	return setup{plugins: []string{whiteboard, auth}, config: moved + tokens + "[plugins.whiteboard.config]\n" + settings}
+	return setup{plugins: []string{plugin, auth}, config: moved + tokens + "[plugins.whiteboard.config]\n" + settings}
 }
 
 // artist is a client that has a name.
@@ -76,9 +90,11 @@ func (c *client) awaitCursor(t *testing.T, id, want string, since int) {
 
 // Two clients see each other's cursors: soon when one comes, at once when it
 // moves, and no longer when it goes.
-func TestWhiteboardCursors(t *testing.T) {
-	t.Parallel()
-	h := start(t, whiteboardSetup(t, "cursor_seconds = 3\n"))
+func TestWhiteboardCursors(t *testing.T) { eachWhiteboard(t, seeCursors) }
+
+func seeCursors(t *testing.T, plugin string) {
+	t.Helper()
+	h := start(t, whiteboardSetup(t, plugin, "cursor_seconds = 3\n"))
 	ann, bob := h.artist(t, "Ann"), h.artist(t, "Bob")
 	ann.collects(t, "cursors:x")
 	bob.collects(t, "cursors:x")
@@ -119,9 +135,11 @@ func TestWhiteboardCursors(t *testing.T) {
 }
 
 // Nobody writes what is another's, by any spelling.
-func TestWhiteboardGuards(t *testing.T) {
-	t.Parallel()
-	h := start(t, whiteboardSetup(t, ""))
+func TestWhiteboardGuards(t *testing.T) { eachWhiteboard(t, guardWhiteboard) }
+
+func guardWhiteboard(t *testing.T, plugin string) {
+	t.Helper()
+	h := start(t, whiteboardSetup(t, plugin, ""))
 	ann, bob := h.artist(t, "Ann"), h.artist(t, "Bob")
 	user := h.dial(t, dialing{query: "token=other", subprotocols: v1.subprotocols}) // bob, who is called so
 	nobody := h.dial(t, v1)
@@ -154,9 +172,11 @@ func TestWhiteboardGuards(t *testing.T) {
 
 // Many draw and erase at once: all see the same in the end, which is what was
 // drawn and not erased, and the list has counted it.
-func TestWhiteboardConverges(t *testing.T) {
-	t.Parallel()
-	h := start(t, whiteboardSetup(t, ""))
+func TestWhiteboardConverges(t *testing.T) { eachWhiteboard(t, converge) }
+
+func converge(t *testing.T, plugin string) {
+	t.Helper()
+	h := start(t, whiteboardSetup(t, plugin, ""))
 	artists := []*client{h.artist(t, "Ann"), h.artist(t, "Bob"), h.artist(t, "Carl")}
 	artists[0].call(t, "whiteboard.create", `{"board":"x"}`)
 	for _, c := range artists {
@@ -221,9 +241,11 @@ func (h *host) awaitItems(t *testing.T, board string, n int) {
 
 // The list of boards follows what is opened, drawn on and closed, and loses what
 // nobody draws on any more.
-func TestWhiteboardList(t *testing.T) {
-	t.Parallel()
-	h := start(t, whiteboardSetup(t, "board_seconds = 4\nboards = 3\n"))
+func TestWhiteboardList(t *testing.T) { eachWhiteboard(t, listBoards) }
+
+func listBoards(t *testing.T, plugin string) {
+	t.Helper()
+	h := start(t, whiteboardSetup(t, plugin, "board_seconds = 4\nboards = 3\n"))
 	looker := h.dial(t, v1)
 	looker.collects(t, "boards")
 	ann, bob := h.artist(t, "Ann"), h.artist(t, "Bob")
@@ -269,9 +291,11 @@ func TestWhiteboardList(t *testing.T) {
 }
 
 // Boards outlive the server, with what is known of them, where it has a store.
-func TestWhiteboardIsKept(t *testing.T) {
-	t.Parallel()
-	s := whiteboardSetup(t, "")
+func TestWhiteboardIsKept(t *testing.T) { eachWhiteboard(t, keepBoards) }
+
+func keepBoards(t *testing.T, plugin string) {
+	t.Helper()
+	s := whiteboardSetup(t, plugin, "")
 	s.args = []string{"--store", t.TempDir()}
 	h := start(t, s)
 	ann := h.artist(t, "Ann")

@@ -312,6 +312,14 @@ type PluginConfig struct {
 	// included; a plugin that passes it is stopped and its caller gets
 	// ETIMEOUT. Above 0. Default 2s.
 	Deadline time.Duration `toml:"deadline"`
+	// Fuel bounds what one call executes, in units of about one instruction; the
+	// caller of one that uses it up gets EPLUGIN. The start of an instance has as
+	// much for itself. 0 is no bound but Deadline. Default 100,000,000,000, about
+	// three times what a call can execute in 2 s.
+	Fuel int64 `toml:"fuel"`
+	// CallDepth is how deep a plugin's function calls may nest, 1 to 1,000,000;
+	// one that goes deeper fails. Default 10,000.
+	CallDepth int `toml:"call_depth"`
 	// Memory bounds the linear memory of one instance, in bytes: a multiple of
 	// 64 KiB, the WebAssembly page, up to 4 GiB. Default 16 MiB.
 	Memory Size `toml:"memory"`
@@ -319,6 +327,41 @@ type PluginConfig struct {
 	// the calls that run at once; they are made as they are needed. 1 to
 	// 10000. Default 32.
 	Instances int `toml:"instances"`
+	// CallsInFlight bounds the calls of a plugin that run and wait together;
+	// one more gets ERATELIMIT at once. 1 to 1000000. Default 16384.
+	CallsInFlight int `toml:"calls_in_flight"`
+	// HostCalls bounds what a plugin asks of the server, all its instances
+	// together, in host calls a second, and as many at once; what is over is
+	// answered ERATELIMIT. log and config.get do not count. 1 to 1000000000.
+	// Default 200000.
+	HostCalls int `toml:"host_calls"`
+	// Breaker is how many faults, timeouts and ends of the fuel in a row suspend a command, guard
+	// or hook: calls then get EPLUGIN at once, and after a pause of 1s, doubling
+	// to 30s, one is let through to see whether it is well again. 0 suspends
+	// none. Default 20.
+	Breaker int `toml:"breaker"`
+	// Capabilities is what the plugin may ask of the server: "*" is everything
+	// but HTTP; "records.write" one capability; "records" all that begin with it
+	// and a dot; either of the last two for certain names only,
+	// "records.write:score:*" or "records.write:/^score:.+$/" (RE2, the whole
+	// name). A plugin that needs more does not load. At most 1024. Default "*".
+	Capabilities []string `toml:"capabilities"`
+	// HTTP is where the plugin may send HTTP requests to: origins,
+	// "https://api.example.com", "http://10.0.0.7:8080", or
+	// "https://*.example.com", all hosts below that one. At most 1024. Default
+	// none.
+	HTTP []string `toml:"http"`
+	// HTTPNetworks are the networks, "10.0.0.0/8" or "fd00::/8", in which hosts
+	// that HTTP names may lie besides the internet: a name that leads to another
+	// private address is refused. An origin that is itself an address needs
+	// none. At most 1024. Default none.
+	HTTPNetworks []string `toml:"http_networks"`
+	// HTTPTimeout bounds one HTTP request, redirects and the whole answer
+	// included; Deadline bounds it too. Above 0. Default 10s.
+	HTTPTimeout time.Duration `toml:"http_timeout"`
+	// HTTPSize bounds the body of one HTTP request, and that of its answer after
+	// decompression, in bytes, 1 to 64 MiB. Default 1 MiB.
+	HTTPSize Size `toml:"http_size"`
 	// Mode is PluginPool or PluginSingle. Default PluginPool.
 	Mode PluginMode `toml:"mode"`
 	// Output bounds what one call returns, in bytes, 1 to 1 GiB. Default 4

@@ -3,6 +3,7 @@ package host_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -138,6 +139,9 @@ func TestValidateRefuses(t *testing.T) {
 		{"plugin named defaults", plugin("defaults", unchanged), `plugins.defaults: "defaults" cannot be a plugin's name: plugins.defaults is a key of its own`},
 		{"plugin named settle", plugin("settle", unchanged), `plugins.settle: "settle" cannot be`},
 		{"deadline 0", plugin("p", func(p *host.PluginConfig) { p.Deadline = 0 }), "plugins.p.deadline: it must be above 0"},
+		{"fuel negative", plugin("p", func(p *host.PluginConfig) { p.Fuel = -1 }), "plugins.p.fuel: -1 is too small: at least 0"},
+		{"no call depth", plugin("p", func(p *host.PluginConfig) { p.CallDepth = 0 }), "plugins.p.call_depth: 0 is too small: at least 1"},
+		{"call depth large", plugin("p", func(p *host.PluginConfig) { p.CallDepth = 1_000_001 }), "plugins.p.call_depth: 1000001 is too large"},
 		{"memory small", plugin("p", func(p *host.PluginConfig) { p.Memory = 1000 }), "plugins.p.memory: 1000 is too small: at least 64KiB"},
 		{"memory in half pages", plugin("p", func(p *host.PluginConfig) { p.Memory = 96 * host.KiB }), "plugins.p.memory: 96KiB is not a multiple of 64KiB"},
 		{"memory large", plugin("p", func(p *host.PluginConfig) { p.Memory = 5 * host.GiB }), "plugins.p.memory: 5GiB is too large: at most 4GiB"},
@@ -147,6 +151,29 @@ func TestValidateRefuses(t *testing.T) {
 		{"output 0", plugin("p", func(p *host.PluginConfig) { p.Output = 0 }), "plugins.p.output: "},
 		{"log rate negative", plugin("p", func(p *host.PluginConfig) { p.LogRate = -1 }), "plugins.p.log_rate: "},
 		{"kv size negative", plugin("p", func(p *host.PluginConfig) { p.KVSize = -1 }), "plugins.p.kv_size: "},
+		{"nothing in flight", plugin("p", func(p *host.PluginConfig) { p.CallsInFlight = 0 }), "plugins.p.calls_in_flight: 0 is too small: at least 1"},
+		{"no host calls", plugin("p", func(p *host.PluginConfig) { p.HostCalls = 0 }), "plugins.p.host_calls: 0 is too small: at least 1"},
+		{"breaker negative", plugin("p", func(p *host.PluginConfig) { p.Breaker = -1 }), "plugins.p.breaker: -1 is too small"},
+		{"unknown capability", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"kv", "record"} }), `plugins.p.capabilities: "record": "record" is no capability: one of channels.publish`},
+		{"operation for a capability", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"records.set"} }), `"records.set" is an operation: its capability is "records.write"`},
+		{"capability twice", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"kv", "kv"} }), `plugins.p.capabilities: "kv" is listed twice`},
+		{"everything and more", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"*", "kv"} }), `plugins.p.capabilities: "*" is everything`},
+		{"bad pattern", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"records.write:/(/"} }), "plugins.p.capabilities: \"records.write:/(/\": error parsing regexp: missing closing )"},
+		{"http as a capability", plugin("p", func(p *host.PluginConfig) { p.Capabilities = []string{"http"} }), "plugins.p.capabilities: \"http\": it is granted by the key http"},
+		{"10,000 grants", plugin("p", func(p *host.PluginConfig) { p.Capabilities = make([]string, 10_000) }), "plugins.p.capabilities: it has 10000 elements: at most 1024"},
+		{"heavy expressions", plugin("p", func(p *host.PluginConfig) {
+			p.Capabilities = nil
+			for i := range 500 {
+				p.Capabilities = append(p.Capabilities, fmt.Sprintf("records.write:/(%d.*x){50}/", i))
+			}
+		}), "plugins.p.capabilities: the expressions are too large together"},
+		{"no origin", plugin("p", func(p *host.PluginConfig) { p.HTTP = []string{"example.com"} }), `plugins.p.http: "example.com": it is no origin: write "https://api.example.com"`},
+		{"any origin", plugin("p", func(p *host.PluginConfig) { p.HTTP = []string{"*"} }), `plugins.p.http: "*": not every address can be allowed`},
+		{"no network", plugin("p", func(p *host.PluginConfig) { p.HTTPNetworks = []string{"10.0.0.1"} }), `plugins.p.http_networks: "10.0.0.1": write a network as "10.0.0.0/8"`},
+		{"network with bits", plugin("p", func(p *host.PluginConfig) { p.HTTPNetworks = []string{"10.0.0.1/8"} }), "write 10.0.0.0/8"},
+		{"no HTTP timeout", plugin("p", func(p *host.PluginConfig) { p.HTTPTimeout = 0 }), "plugins.p.http_timeout: "},
+		{"HTTP size", plugin("p", func(p *host.PluginConfig) { p.HTTPSize = host.GiB }), "plugins.p.http_size: "},
+		{"origin with a path", plugin("p", func(p *host.PluginConfig) { p.HTTP = []string{"https://example.com/v1"} }), `plugins.p.http: "https://example.com/v1": an origin ends with its host or port`},
 		{"settings no object", plugin("p", func(p *host.PluginConfig) { p.Config = []byte("[1]") }), "plugins.p.config: it is not a JSON object"},
 		{"settings broken", plugin("p", func(p *host.PluginConfig) { p.Config = []byte(`{"a":`) }), "plugins.p.config: it is not a JSON object"},
 	}
@@ -190,6 +217,7 @@ func TestValidateAllows(t *testing.T) {
 		"store elsewhere":       func(c *host.Config) { c.Store.Path, c.Static.Dir = "/var/lib/mesh", "page" },
 		"no cache":              func(c *host.Config) { c.Plugins.CacheDir = host.CacheOff },
 		"no logs, no kv":        func(c *host.Config) { c.Plugins.Defaults.LogRate, c.Plugins.Defaults.KVSize = 0, 0 },
+		"no fuel":               func(c *host.Config) { c.Plugins.Defaults.Fuel = 0 },
 		"all of memory":         func(c *host.Config) { c.Plugins.Defaults.Memory = 4 * host.GiB },
 		"a plugin": func(c *host.Config) {
 			p := c.Plugins.Defaults
@@ -222,7 +250,7 @@ func TestValidateNamesAllProblemsAtOnce(t *testing.T) {
 		"limits.subscriptions limits.rooms limits.presence_state limits.room_metadata limits.history_size " +
 		"limits.record_size limits.records_size limits.record_tombstone limits.collections limits.collection_records limits.transaction limits.hooks " +
 		"liveness.close_timeout protocol.assign_id protocol.assign_id plugins.dir " +
-		"plugins.defaults.deadline plugins.defaults.memory plugins.defaults.instances plugins.defaults.mode plugins.defaults.output"
+		"plugins.defaults.deadline plugins.defaults.call_depth plugins.defaults.memory plugins.defaults.instances plugins.defaults.calls_in_flight plugins.defaults.host_calls plugins.defaults.http_timeout plugins.defaults.http_size plugins.defaults.mode plugins.defaults.output"
 	if strings.Join(keys, " ") != want {
 		t.Errorf("Validate() names\n%s, want\n%s", strings.Join(keys, " "), want)
 	}

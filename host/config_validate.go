@@ -193,11 +193,22 @@ func inherited(err error, key string, defaults []error) bool {
 func pluginProblems(key string, c *PluginConfig) []error {
 	var p problems
 	p.duration(key+".deadline", c.Deadline, 1)
+	if c.Fuel < 0 {
+		p.add(key+".fuel", "%d is too small: at least 0", c.Fuel)
+	}
+	p.number(key+".call_depth", c.CallDepth, 1, 1_000_000)
 	p.size(key+".memory", c.Memory, 64*KiB, 4*GiB)
 	if c.Memory >= 64*KiB && c.Memory%(64*KiB) != 0 {
 		p.add(key+".memory", "%s is not a multiple of 64KiB, the WebAssembly page", c.Memory)
 	}
 	p.number(key+".instances", c.Instances, 1, 10_000)
+	p.number(key+".calls_in_flight", c.CallsInFlight, 1, 1_000_000)
+	p.number(key+".host_calls", c.HostCalls, 1, 1_000_000_000)
+	p.number(key+".breaker", c.Breaker, 0, 1_000_000)
+	p.access(key, c)
+	readEach(&p, key+".http_networks", c.HTTPNetworks, parseNetwork)
+	p.duration(key+".http_timeout", c.HTTPTimeout, 1)
+	p.size(key+".http_size", c.HTTPSize, 1, 64*MiB)
 	p.oneOf(key+".mode", string(c.Mode), string(PluginPool), string(PluginSingle))
 	p.size(key+".output", c.Output, 1, GiB)
 	p.number(key+".log_rate", c.LogRate, 0, 0)

@@ -28,6 +28,7 @@ import (
 	"github.com/mesh-host/mesh-host/host/engine"
 	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/operation"
+	"github.com/mesh-host/mesh-host/host/outbound"
 	"github.com/mesh-host/mesh-host/host/plugin"
 	"github.com/mesh-host/mesh-host/host/static"
 	"github.com/mesh-host/mesh-host/host/transport"
@@ -46,6 +47,7 @@ type Server struct {
 	redis     *redis.Node      // nil: this node is alone
 	router    *command.Router
 	engine    *engine.Engine
+	outbound  *outbound.Client
 	plugins   *plugin.Manager
 	transport *transport.Server
 	admin     *http.Server
@@ -61,10 +63,10 @@ type Server struct {
 type Option func(*extras)
 
 type extras struct {
-	commands    []command.Command
-	noDeadlines bool
-	newEpochs   bool
-	reload      func() (Config, error)
+	commands  []command.Command
+	unmetered bool
+	newEpochs bool
+	reload    func() (Config, error)
 }
 
 // WithReload says how the configuration is read anew, when an operator asks
@@ -80,11 +82,11 @@ func WithCommand(c command.Command) Option {
 	return func(e *extras) { e.commands = append(e.commands, c) }
 }
 
-// WithoutDeadlines runs plugins without the check that lets a deadline end
-// them. It is for measuring what the check costs: a plugin that loops then
+// WithoutMeter runs plugins without the meter that lets a deadline end
+// them. It is for measuring what the meter costs: a plugin that loops then
 // never ends.
-func WithoutDeadlines() Option {
-	return func(e *extras) { e.noDeadlines = true }
+func WithoutMeter() Option {
+	return func(e *extras) { e.unmetered = true }
 }
 
 // WithNewEpochs gives every record and every channel of which messages are kept a
@@ -121,12 +123,12 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 	s.buildEngine(extra)
 	plugins, err := plugin.New(s.pluginOptions(extra))
 	if err != nil {
-		return nil, errors.Join(err, s.closeStore())
+		return nil, errors.Join(err, s.closeBelow())
 	}
 	s.plugins = plugins
 	public, err := s.publicHandler()
 	if err != nil {
-		return nil, errors.Join(err, plugins.Close(), s.closeStore())
+		return nil, errors.Join(err, plugins.Close(), s.closeBelow())
 	}
 	s.transport = transport.New(config.transportOptions(s.engine), s.hub, s.router, public, log.With("component", "transport"))
 	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout, IdleTimeout: time.Minute}
@@ -145,6 +147,11 @@ func (s *Server) buildEngine(extra extras) {
 	})
 	s.router.Bind(s.engine, s.config.builtins())
 	s.engine.Define(s.operations)
+	s.outbound = outbound.New(func(name string) outbound.Policy {
+		section := s.sections.of(name)
+		return section.outboundPolicy()
+	}, func(c operation.Caller, reason error) { s.plugins.Denied(c, reason) })
+	s.outbound.Define(s.operations)
 }
 
 // reread reads a plugin's section of the configuration anew.
@@ -186,7 +193,7 @@ func (s *Server) addressOf(l *net.Listener) net.Addr {
 // be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.listen(); err != nil {
-		return errors.Join(err, s.plugins.Close(), s.closeStore())
+		return errors.Join(err, s.plugins.Close(), s.closeBelow())
 	}
 	// Loading plugins may take longer than the node's lease.
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
@@ -201,7 +208,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stopBelow()
 	leased.Wait()
-	return errors.Join(err, s.closeStore())
+	return errors.Join(err, s.closeBelow())
 }
 
 // serve is Run once everything is open; the store stays so, and the node's lease.

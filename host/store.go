@@ -52,9 +52,11 @@ func (s *Server) openMemory(newEpochs bool) error {
 	return nil
 }
 
-// closeStore keeps what is still to be kept, once no one changes anything any
-// more.
-func (s *Server) closeStore() error {
+// closeBelow closes what is below the plugins, once none of them runs any more:
+// their connections to elsewhere, and the store, which keeps what is still to be
+// kept.
+func (s *Server) closeBelow() error {
+	s.outbound.Close()
 	switch {
 	case s.redis != nil:
 		return s.redis.Close()

@@ -97,7 +97,7 @@ func (s *Server) pluginOptions(extra extras) plugin.Options {
 		Router:     s.router,
 		Operations: s.operations,
 		Log:        s.log.With("component", "plugin"),
-		Unenforced: extra.noDeadlines,
+		Unmetered:  extra.unmetered,
 	}
 }
 
@@ -105,8 +105,14 @@ func pluginSettings(p PluginConfig) plugin.Settings {
 	return plugin.Settings{
 		Limits: plugin.Limits{
 			Deadline:  p.Deadline,
+			Fuel:      p.Fuel,
+			CallDepth: p.CallDepth,
 			Memory:    int64(p.Memory),
 			Instances: p.Instances,
+			InFlight:  p.CallsInFlight,
+			HostCalls: p.HostCalls,
+			Breaker:   p.Breaker,
+			Access:    p.access(),
 			Mode:      string(p.Mode),
 			Output:    int(p.Output),
 			LogRate:   p.LogRate,

@@ -60,7 +60,8 @@ func (f field) kind() reflect.Kind {
 // parse turns the text of a variable or flag into what the field would be in
 // the file. Lists are comma separated, "[]" is the empty one.
 func (f field) parse(text string) (any, error) {
-	if _, ok := f.value.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	switch f.value.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler, *time.Duration:
 		return text, nil
 	}
 	switch f.kind() {
@@ -69,7 +70,7 @@ func (f field) parse(text string) (any, error) {
 			return nil, fmt.Errorf("%q is neither true nor false", text)
 		}
 		return text == "true", nil
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a whole number", text)
@@ -116,6 +117,13 @@ func (f field) assign(raw any) error {
 			return wrongType(raw, "a whole number")
 		}
 		*target = int(n)
+		return nil
+	case *int64:
+		n, ok := raw.(int64)
+		if !ok {
+			return wrongType(raw, "a whole number")
+		}
+		*target = n
 		return nil
 	case *bool:
 		b, ok := raw.(bool)

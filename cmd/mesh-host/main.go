@@ -79,13 +79,14 @@ them. A plugin that changes is swapped without dropping a connection.`,
 		Example: `  mesh-host serve
   mesh-host serve --listen :9000 --plugins ./build/plugins
   mesh-host config print
-  mesh-host api connections.list`,
+  mesh-host api connections.list
+  mesh-host plugin new --lang go hello`,
 		Version:       buildInfo().version,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), apiCommand(), healthcheckCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), apiCommand(), healthcheckCommand(), configCommand(), pluginCommand(), versionCommand())
 	return root
 }

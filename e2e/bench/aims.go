@@ -14,7 +14,7 @@ type aim struct {
 
 var aims = []aim{
 	{
-		what: "wasm to native, 50 × 1, deadlines enforced", bound: 0.8,
+		what: "wasm to native, 50 × 1, metered", bound: 0.8,
 		found: func(r *report) float64 { return r.ratio(wasmEcho, nativeEcho, shapes[0]) },
 	},
 	{
@@ -66,7 +66,7 @@ var aims = []aim{
 		},
 	},
 	{
-		what: "guest call of 100 B in ns, no deadline check", bound: 100, most: true,
+		what: "guest call of 100 B in ns, not metered", bound: 100, most: true,
 		found: func(r *report) float64 {
 			if c := r.smallCall(); c != nil {
 				return median(c.Nanos)
@@ -94,7 +94,7 @@ func (r *report) fanRate(s fanShape) float64 {
 // smallest payload, no check.
 func (r *report) smallCall() *guestCase {
 	for _, c := range r.Guest {
-		if c.Guest == fixtureGuest && !c.Checked && c.Payload == "100B" {
+		if c.Guest == fixtureGuest && !c.Metered && c.Payload == "100B" {
 			return c
 		}
 	}

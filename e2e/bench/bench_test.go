@@ -86,22 +86,23 @@ func TestMedian(t *testing.T) {
 func TestAddGuest(t *testing.T) {
 	t.Parallel()
 	const round = `goos: linux
-BenchmarkCall/enforce=false/100B-2 	 100	 69.5 ns/op	1438.00 MB/s	 0 B/op	 0 allocs/op
-BenchmarkCall/enforce=true/100B-2  	 100	 341 ns/op	 293.00 MB/s	 96 B/op	 2 allocs/op
+BenchmarkCall/metered=false/100B-2 	 100	 69.5 ns/op	1438.00 MB/s	 0 B/op	 0 allocs/op
+BenchmarkCall/metered=true/100B-2  	 100	 341 ns/op	 293.00 MB/s	 96 B/op	 2 allocs/op
 PASS
 `
-	cases, err := addGuest(nil, "a", round)
+	a := guestCase{Guest: "a"}
+	cases, err := a.addLines(nil, round)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cases, err = addGuest(cases, "a", strings.ReplaceAll(round, "69.5", "71.5")); err != nil {
+	if cases, err = a.addLines(cases, strings.ReplaceAll(round, "69.5", "71.5")); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) != 2 || median(cases[0].Nanos) != 70.5 || cases[0].Checked || !cases[1].Checked || cases[1].Allocations != 2 {
+	if len(cases) != 2 || median(cases[0].Nanos) != 70.5 || cases[0].Metered || !cases[1].Metered || cases[1].Allocations != 2 {
 		t.Errorf("read as %+v, %+v", cases[0], cases[1])
 	}
-	for _, bad := range []string{"PASS\n", "BenchmarkOther-2 1 5 ns/op\n", "BenchmarkCall/enforce=true/1B-2 1 x ns/op\n"} {
-		if _, err := addGuest(nil, "a", bad); err == nil {
+	for _, bad := range []string{"PASS\n", "BenchmarkOther-2 1 5 ns/op\n", "BenchmarkCall/metered=true/1B-2 1 x ns/op\n"} {
+		if _, err := a.addLines(nil, bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}
@@ -202,13 +203,14 @@ func TestTable(t *testing.T) {
 			{Contender: nativeEcho, Shape: shapes[1], Samples: at(400, 1000, 3000)},
 		},
 		Memory: &memoryCase{Connections: 10, Idle: 4096},
-		Guest:  []*guestCase{{Guest: fixtureGuest, Payload: "100B", Nanos: []float64{90}, Allocations: 1, Bytes: 16}},
+		Guest: []*guestCase{{Guest: fixtureGuest, Payload: "100B", Nanos: []float64{90}, Allocations: 1, Bytes: 16}, {Guest: "big", Size: 1 << 20, Payload: "add"},
+			{Guest: "always metered", Metered: true, Payload: "add", Nanos: []float64{4321}}},
 	}
 	if got := r.ratio(nativeEcho, floorEcho, shapes[1]); got != 0.5 {
 		t.Errorf("ratio is %v", got)
 	}
 	table := r.table()
-	for _, want := range []string{"2,000", "native to floor, 100 × 8", "4.0 KiB", "90 ns", "1 (16 B)", "met", "missed"} {
+	for _, want := range []string{"2,000", "native to floor, 100 × 8", "4.0 KiB", "90 ns", "1 (16 B)", "1,048,576 B", "4321 ns", "met", "missed"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
 		}

@@ -44,7 +44,7 @@ const (
 	floorEcho     = "floor: bare gobwas, batched"
 	nativeEcho    = "native command"
 	wasmEcho      = "wasm plugin"
-	uncheckedEcho = "wasm plugin, no deadline check"
+	unmeteredEcho = "wasm plugin, not metered"
 	spunEcho      = "wasm plugin, beside a client that spins"
 )
 
@@ -53,7 +53,7 @@ var contenders = []contender{
 	{name: floorEcho, role: roleFloor, command: "echo"},
 	{name: nativeEcho, role: roleHost, command: nativeCommand},
 	{name: wasmEcho, role: roleHost, command: "echo"},
-	{name: uncheckedEcho, role: roleUnchecked, command: "echo"},
+	{name: unmeteredEcho, role: roleUnmetered, command: "echo"},
 }
 
 var spun = contender{name: spunEcho, role: roleHost, command: "echo", beside: "spin"}
@@ -85,7 +85,7 @@ func (b *bench) groups() (groups [][]*echoCase) {
 
 // echoes measures all cases, in rounds.
 func (b *bench) echoes(ctx context.Context) ([]*echoCase, error) {
-	servers, stop, err := b.startServers(ctx, "", roleFloor, roleHost, roleUnchecked)
+	servers, stop, err := b.startServers(ctx, "", roleFloor, roleHost, roleUnmetered)
 	if err != nil {
 		return nil, err
 	}

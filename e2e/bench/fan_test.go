@@ -65,7 +65,7 @@ func startRole(t *testing.T, serve func(context.Context, func(net.Addr)) error) 
 
 func startBare(t *testing.T) (address string) {
 	t.Helper()
-	return startHost(t, hostRole{folder: t.TempDir(), checked: true})
+	return startHost(t, hostRole{folder: t.TempDir(), metered: true})
 }
 
 func startHost(t *testing.T, h hostRole) (address string) {

@@ -17,9 +17,11 @@ import (
 // sample per round.
 type guestCase struct {
 	Guest string `json:"guest"`
-	// Checked says that the deadline was enforced.
-	Checked bool      `json:"checked"`
-	Payload string    `json:"payload"` // "100B"
+	// Size is its file's, in bytes; 0 for the fixture.
+	Size int64 `json:"size,omitempty"`
+	// Metered says that the plugin was metered.
+	Metered bool      `json:"metered"`
+	Payload string    `json:"payload"` // "100B" of an echo, or "add", which reads and builds JSON
 	Nanos   []float64 `json:"nanos"`   // for a call
 	// Allocations and Bytes are those of the round with the most.
 	Allocations int64 `json:"allocations"`
@@ -30,17 +32,18 @@ type guestCase struct {
 const fixtureGuest = "fixture (text format)"
 
 // guests runs the benchmarks of package host/plugin/wasm for the fixture and
-// for the conformance plugin of every language that was built.
+// for the conformance plugin of every language that was built; for those in the
+// Extism format, which are always metered, the benchmarks of host/plugin/extism.
 func (b *bench) guests(ctx context.Context) ([]*guestCase, error) {
 	built, err := filepath.Glob(b.plugin("conformance-*"))
 	if err != nil {
 		return nil, err
 	}
-	tinygo, err := filepath.Glob(b.plugin("tinygo/conformance-*"))
+	others, err := filepath.Glob(b.plugin("*/conformance-*"))
 	if err != nil {
 		return nil, err
 	}
-	built = append(built, tinygo...)
+	built = append(built, others...)
 	var cases []*guestCase
 	for round := range b.rounds {
 		for _, module := range append([]string{""}, built...) {
@@ -48,14 +51,18 @@ func (b *bench) guests(ctx context.Context) ([]*guestCase, error) {
 			if err != nil {
 				return nil, err
 			}
-			name := fixtureGuest
+			g := guestCase{Guest: fixtureGuest}
 			if module != "" {
-				name = strings.TrimSuffix(filepath.Base(module), ".wasm")
+				file, err := os.Stat(module)
+				if err != nil {
+					return nil, err
+				}
+				g = guestCase{Guest: strings.TrimSuffix(filepath.Base(module), ".wasm"), Size: file.Size()}
 			}
-			if cases, err = addGuest(cases, name, out); err != nil {
+			if cases, err = g.addLines(cases, out); err != nil {
 				return nil, err
 			}
-			b.progress("round %d/%d, guest calls of %s", round+1, b.rounds, name)
+			b.progress("round %d/%d, guest calls of %s", round+1, b.rounds, g.Guest)
 		}
 	}
 	return cases, nil
@@ -63,7 +70,11 @@ func (b *bench) guests(ctx context.Context) ([]*guestCase, error) {
 
 // runGuest runs the benchmarks once and returns what they print.
 func (b *bench) runGuest(ctx context.Context, module string) (string, error) {
-	binary, err := filepath.Abs(filepath.Join(b.build, "wasm.test"))
+	tests := "wasm.test"
+	if strings.HasPrefix(filepath.Base(module), "conformance-extism-") {
+		tests = "extism.test"
+	}
+	binary, err := filepath.Abs(filepath.Join(b.build, tests))
 	if err != nil {
 		return "", err
 	}
@@ -83,9 +94,9 @@ func (b *bench) runGuest(ctx context.Context, module string) (string, error) {
 	return string(out), nil
 }
 
-// addGuest adds the lines of a benchmark's output to the cases, as in
-// "BenchmarkCall/enforce=false/100B-2  100  69.5 ns/op  0 B/op  0 allocs/op".
-func addGuest(cases []*guestCase, guest, output string) ([]*guestCase, error) {
+// addLines adds the lines of a benchmark's output to the cases, for the guest of
+// c, as in "BenchmarkCall/metered=false/100B-2  100  69.5 ns/op  0 B/op  0 allocs/op".
+func (c guestCase) addLines(cases []*guestCase, output string) ([]*guestCase, error) {
 	found := 0
 	for lines := bufio.NewScanner(strings.NewReader(output)); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
@@ -97,7 +108,7 @@ func addGuest(cases []*guestCase, guest, output string) ([]*guestCase, error) {
 		if len(parts) != 3 {
 			return nil, fmt.Errorf("guest benchmarks: unknown line %q", lines.Text())
 		}
-		c := guestCase{Guest: guest, Checked: parts[1] == "enforce=true", Payload: parts[2]}
+		one := guestCase{Guest: c.Guest, Size: c.Size, Metered: parts[1] == "metered=true", Payload: parts[2]}
 		values := make(map[string]float64)
 		for i := 2; i+1 < len(fields); i += 2 {
 			values[fields[i+1]], _ = strconv.ParseFloat(fields[i], 64)
@@ -105,7 +116,7 @@ func addGuest(cases []*guestCase, guest, output string) ([]*guestCase, error) {
 		if values["ns/op"] == 0 {
 			return nil, fmt.Errorf("guest benchmarks: no time in %q", lines.Text())
 		}
-		cases = c.addTo(cases, values)
+		cases = one.addTo(cases, values)
 		found++
 	}
 	if found == 0 {
@@ -118,7 +129,7 @@ func addGuest(cases []*guestCase, guest, output string) ([]*guestCase, error) {
 func (c guestCase) addTo(cases []*guestCase, values map[string]float64) []*guestCase {
 	to := &c
 	for _, known := range cases {
-		if known.Guest == c.Guest && known.Checked == c.Checked && known.Payload == c.Payload {
+		if known.Guest == c.Guest && known.Metered == c.Metered && known.Payload == c.Payload {
 			to = known
 		}
 	}

@@ -20,7 +20,7 @@ const nativeCommand = "back"
 type hostRole struct {
 	folder  string // that of the run
 	plugins string // that of plugins below it
-	checked bool   // plugins run with the deadline check
+	metered bool   // plugins run metered
 	redis   string // host and port, "" for none
 	prefix  string // of what it has there
 }
@@ -32,6 +32,7 @@ func (h hostRole) serve(ctx context.Context, log *slog.Logger, ready func(net.Ad
 	config.Listen, config.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	config.Plugins.Dir = filepath.Join(h.folder, h.plugins)
 	config.Plugins.CacheDir = filepath.Join(h.folder, cacheFolder)
+	config.Plugins.Defaults.HTTP = []string{"http://127.0.0.1:1"} // the conformance plugin needs one
 	if h.redis != "" {
 		config.Redis.Addresses, config.Redis.Prefix = []string{h.redis}, h.prefix
 	}
@@ -48,8 +49,8 @@ func (h hostRole) serve(ctx context.Context, log *slog.Logger, ready func(net.Ad
 			return nil
 		}),
 	})}
-	if !h.checked {
-		options = append(options, host.WithoutDeadlines())
+	if !h.metered {
+		options = append(options, host.WithoutMeter())
 	}
 	return serveConfig(ctx, config, log, ready, options...)
 }

@@ -17,7 +17,7 @@ func TestRedisShapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = redis.stop() }()
-	one := hostRole{folder: t.TempDir(), checked: true, redis: redis.address, prefix: "two:"}
+	one := hostRole{folder: t.TempDir(), metered: true, redis: redis.address, prefix: "two:"}
 	on := sharing{to: &server{address: startHost(t, one)}, from: &server{address: startHost(t, one)}}
 	for _, s := range redisShapes() {
 		var found sample

@@ -150,20 +150,35 @@ func (r *report) guestTable() string {
 	if len(r.Guest) == 0 {
 		return ""
 	}
-	rows := [][]string{{"guest", "payload", "call, no deadline check", "allocations", "call, checked", "allocations"}}
+	rows := [][]string{{"guest", "its file", "payload", "call, not metered", "allocations", "call, metered", "allocations"}}
 	for _, c := range r.Guest {
-		if c.Checked {
+		plain, metered := r.call(c, false), r.call(c, true)
+		if c.Metered && plain != nil {
 			continue
 		}
-		row := []string{c.Guest, c.Payload, nanos(median(c.Nanos)), allocated(c), "", ""}
-		for _, checked := range r.Guest {
-			if checked.Checked && checked.Guest == c.Guest && checked.Payload == c.Payload {
-				row[4], row[5] = nanos(median(checked.Nanos)), allocated(checked)
-			}
+		row := []string{c.Guest, "", c.Payload, "", "", "", ""}
+		if c.Size > 0 {
+			row[1] = thousands(float64(c.Size)) + " B"
+		}
+		if plain != nil {
+			row[3], row[4] = nanos(median(plain.Nanos)), allocated(plain)
+		}
+		if metered != nil {
+			row[5], row[6] = nanos(median(metered.Nanos)), allocated(metered)
 		}
 		rows = append(rows, row)
 	}
 	return markdown(rows)
+}
+
+// call finds the call that is c's, metered or not, nil where it was not measured.
+func (r *report) call(c *guestCase, metered bool) *guestCase {
+	for _, other := range r.Guest {
+		if other.Metered == metered && other.Guest == c.Guest && other.Payload == c.Payload {
+			return other
+		}
+	}
+	return nil
 }
 
 func allocated(c *guestCase) string {

@@ -22,7 +22,7 @@ import (
 const (
 	roleFloor     = "floor"
 	roleHost      = "host"
-	roleUnchecked = "unchecked" // the host without deadline checks in its plugins
+	roleUnmetered = "unmetered" // the host with plugins that are not metered
 	roleBare      = "bare"      // the host without plugins
 	roleFanFloor  = "fan-floor" // a bare server that broadcasts
 	roleLaneFloor = "lane-floor"
@@ -87,7 +87,7 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	}()
 	ready := func(a net.Addr) { _, _ = fmt.Fprintf(out, "ready listen=%s\n", a) }
 	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelError}))
-	h := hostRole{folder: *folder, plugins: pluginFolder, checked: true, redis: *redis, prefix: *prefix}
+	h := hostRole{folder: *folder, plugins: pluginFolder, metered: true, redis: *redis, prefix: *prefix}
 	switch flags.Arg(0) {
 	case roleFloor:
 		return serveFloor(ctx, echo, ready)
@@ -100,8 +100,8 @@ func serve(args []string, in io.Reader, out, errs io.Writer) error {
 	case roleBare:
 		h.plugins = emptyFolder
 		return h.serve(ctx, log, ready)
-	case roleUnchecked:
-		h.checked = false
+	case roleUnmetered:
+		h.metered = false
 		return h.serve(ctx, log, ready)
 	}
 	return fmt.Errorf("unknown role %q", flags.Arg(0))

@@ -66,7 +66,13 @@ func TestMetrics(t *testing.T) {
 		},
 		Plugins: func() []plugin.Status {
 			return []plugin.Status{
-				{Name: "chat", File: "chat-go.wasm", Version: "abc", Loaded: true, Instances: 4, Running: 1, Counts: guest.Counts{Calls: 10, Timeouts: 5}},
+				{Name: "chat", File: "chat-go.wasm", Version: "abc", Loaded: true, Label: "1.2",
+					Instances: 4, Running: 1, Memory: 65536, Suspended: make([]plugin.Suspension, 2),
+					Counts: guest.Counts{
+						Calls: 10, Timeouts: 5, Suspended: 6, HostCalls: 7, HostCallsLimited: 8, HostCallsDenied: 9, Loads: 3, FailedLoads: 4,
+						Codes:     map[string]uint64{"EDENIED": 11, guest.OtherCode: 12},
+						Durations: guest.Durations{Counts: []uint64{6, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Sum: 12 * time.Second},
+					}},
 				{Name: "chat", File: "chat-copy.wasm", Error: "claims the same name"},
 				{Name: "odd", File: "odd\xff.wasm", Error: "not wasm"},
 			}
@@ -95,6 +101,23 @@ func TestMetrics(t *testing.T) {
 		`mesh_host_plugin_calls_total{plugin="chat"} 10`,
 		`mesh_host_plugin_errors_total{cause="timeout",plugin="chat"} 5`,
 		`mesh_host_plugin_instances_running{plugin="chat"} 1`,
+		`mesh_host_plugin_errors_total{cause="suspended",plugin="chat"} 6`,
+		`mesh_host_plugin_error_codes_total{code="EDENIED",plugin="chat"} 11`,
+		`mesh_host_plugin_error_codes_total{code="other",plugin="chat"} 12`,
+		`mesh_host_plugin_info{file="chat-go.wasm",label="1.2",plugin="chat",version="abc"} 1`,
+		`mesh_host_plugin_memory_bytes{plugin="chat"} 65536`,
+		`mesh_host_plugin_handlers_suspended{plugin="chat"} 2`,
+		`mesh_host_plugin_host_calls_total{plugin="chat"} 7`,
+		`mesh_host_plugin_host_calls_limited_total{plugin="chat"} 8`,
+		`mesh_host_plugin_host_calls_denied_total{plugin="chat"} 9`,
+		`mesh_host_plugin_loads_total{plugin="chat"} 3`,
+		`mesh_host_plugin_loads_failed_total{plugin="chat"} 4`,
+		`mesh_host_plugin_call_seconds_bucket{plugin="chat",le="1e-05"} 6`,
+		`mesh_host_plugin_call_seconds_bucket{plugin="chat",le="2.5e-05"} 9`,
+		`mesh_host_plugin_call_seconds_bucket{plugin="chat",le="10"} 9`,
+		`mesh_host_plugin_call_seconds_bucket{plugin="chat",le="+Inf"} 10`,
+		`mesh_host_plugin_call_seconds_sum{plugin="chat"} 12`,
+		`mesh_host_plugin_call_seconds_count{plugin="chat"} 10`,
 	} {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("no line %q in\n%s", line, body)

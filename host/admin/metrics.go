@@ -2,9 +2,7 @@ package admin
 
 import (
 	"net/http"
-	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -113,14 +111,6 @@ var (
 	redisTrips  = describe("redis_round_trips_total", "Round trips to Redis, many commands at once.")
 	redisFailed = describe("redis_failures_total", "Round trips that Redis did not answer.")
 	redisAgain  = describe("redis_reconnects_total", "Connections for subscriptions that were lost.")
-	loaded      = describe("plugin_loaded", "Whether a version of the plugin serves; 0 with a file that does not load.", "plugin", "file", "version")
-	failing     = describe("plugin_file_failing", "Whether the file's present content does not load.", "plugin", "file")
-	instances   = describe("plugin_instances", "Instances that exist.", "plugin")
-	running     = describe("plugin_instances_running", "Instances that run a call.", "plugin")
-	calls       = describe("plugin_calls_total", "Calls that were given an instance.", "plugin")
-	errorCount  = describe("plugin_errors_total", "Calls that did not end well, by cause: error is the plugin's own answer.", "plugin", "cause")
-	discarded   = describe("plugin_instances_discarded_total", "Instances thrown away after a fault or a timeout.", "plugin")
-	dropped     = describe("plugin_log_lines_dropped_total", "Log lines beyond the plugin's log rate.", "plugin")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -138,8 +128,10 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 		rooms, members, present, streams, history, metadata, records, recordBytes, topics, collections,
 		hooks, slow, skipped, commits, committing, changes, written, pending, fileSize,
 		redisUp, redisAsked, redisTrips, redisFailed, redisAgain,
-		loaded, failing, instances, running, calls, errorCount, discarded, dropped,
 	} {
+		to <- d
+	}
+	for _, d := range pluginMetrics {
 		to <- d
 	}
 }
@@ -208,36 +200,6 @@ func (s scrape) redis(asked Redis) {
 	s.counter(redisTrips, asked.RoundTrips)
 	s.counter(redisFailed, asked.Failures)
 	s.counter(redisAgain, asked.Reconnects)
-}
-
-func (s scrape) plugins(all []plugin.Status) {
-	counted := make(map[string]bool) // two files may claim one name
-	for _, p := range all {
-		p.Name, p.File = label(p.Name), label(p.File)
-		s.gauge(loaded, truth(p.Loaded), p.Name, p.File, p.Version)
-		s.gauge(failing, truth(p.Error != ""), p.Name, p.File)
-		if counted[p.Name] {
-			continue
-		}
-		counted[p.Name] = true
-		s.gauge(instances, float64(p.Instances), p.Name)
-		s.gauge(running, float64(p.Running), p.Name)
-		s.counter(calls, p.Counts.Calls, p.Name)
-		s.counter(errorCount, p.Counts.Errors, p.Name, "error")
-		s.counter(errorCount, p.Counts.Faults, p.Name, "fault")
-		s.counter(errorCount, p.Counts.Timeouts, p.Name, "timeout")
-		s.counter(errorCount, p.Counts.Busy, p.Name, "busy")
-		s.counter(discarded, p.Counts.Discarded, p.Name)
-		s.counter(dropped, p.Counts.DroppedLines, p.Name)
-	}
-}
-
-// label makes a name that a file system allows one that a label may hold.
-func label(name string) string {
-	if utf8.ValidString(name) {
-		return name
-	}
-	return strconv.QuoteToASCII(name)
 }
 
 func truth(b bool) float64 {

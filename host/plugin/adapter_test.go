@@ -311,7 +311,7 @@ func TestOutputIsLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.logs(`msg="first line" plugin=p stream=stdout`, "msg=log plugin=p")
+	f.logs(`msg="first line" plugin=p version=`, ` call=1-3 stream=stdout`, "msg=log plugin=p")
 	if n := strings.Count(f.log.String(), "msg=log plugin=p"); n != 2 {
 		t.Errorf("%d lines logged, want 2 and the printed one", n)
 	}

@@ -14,10 +14,10 @@ import (
 // BenchmarkCommand measures a command as a session runs it: resolved in the
 // router's table, through the pool into a wasm echo and back.
 func BenchmarkCommand(b *testing.B) {
-	for _, enforce := range []bool{false, true} {
-		f := load(b, map[string][]byte{"echo.wasm": plugintest.Fixture(b, "echo")}, nil, func(o *plugin.Options) { o.Unenforced = !enforce })
+	for _, metered := range []bool{false, true} {
+		f := load(b, map[string][]byte{"echo.wasm": plugintest.Fixture(b, "echo")}, nil, func(o *plugin.Options) { o.Unmetered = !metered })
 		for _, size := range []int{100, 1 << 10, 10 << 10} {
-			b.Run(fmt.Sprintf("enforce=%t/%dB", enforce, size), func(b *testing.B) {
+			b.Run(fmt.Sprintf("metered=%t/%dB", metered, size), func(b *testing.B) {
 				name, payload := []byte("echo"), []byte(`"`+strings.Repeat("x", size-2)+`"`)
 				b.ReportAllocs()
 				for b.Loop() {

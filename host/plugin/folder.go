@@ -29,6 +29,7 @@ type file struct {
 	// For Status, under the manager's lock.
 	version *version // serving, nil for none
 	failure error    // why what was tried does not serve
+	refused string   // the short hash of the content that failure is about
 }
 
 // changed reports whether there is something to deal with.

@@ -150,18 +150,18 @@ func (c *call) notify(ctx context.Context, request abi.Request) {
 	if ctx.Err() != nil {
 		return
 	}
-	err := c.handler.Call(ctx, request, unheard{})
+	err := c.serve(ctx, request, unheard{})
 	for range patience {
 		if !errors.Is(err, guest.ErrBusy) {
 			break
 		}
-		err = c.handler.Call(ctx, request, unheard{}) // an event is not lost to a busy moment
+		err = c.serve(ctx, request, unheard{}) // an event is not lost to a busy moment
 	}
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errSuspended) { // which is logged once
 		return
 	}
-	if logged, visible := c.version.explain(err, c.what, request.Name); !logged {
-		c.version.fault("plugin did not do its part", c.what, visible)
+	if logged, _ := c.version.explain(err, c.what, request.Name); !logged {
+		c.version.fault("plugin did not do its part", c.what, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -25,6 +26,24 @@ type logger struct {
 // newLogger allows rate lines a second, and as many at once.
 func newLogger(log *slog.Logger, rate int, dropped *atomic.Uint64) *logger {
 	return &logger{log: log, dropped: dropped, bucket: bucket{rate: float64(rate), left: float64(rate)}}
+}
+
+// origin are the attributes of a line that comes of a call: the version, the
+// call where one is known, and more.
+func origin(hash string, call operation.CallID, more ...slog.Attr) []slog.Attr {
+	attrs := append(make([]slog.Attr, 0, 6), slog.String("version", hash))
+	if call != (operation.CallID{}) {
+		attrs = append(attrs, slog.Any("call", call)) // written out only where the line is
+	}
+	return append(attrs, more...)
+}
+
+// Denied counts and logs that a plugin has asked for what it is not granted, at a
+// bounded rate. It may be called from any goroutine.
+func (m *Manager) Denied(c operation.Caller, reason error) {
+	p := m.profile(c.Plugin)
+	p.counters.HostCallsDenied.Add(1)
+	p.faults.line(slog.LevelWarn, "plugin denied what it is not granted", origin(c.Version, c.Call, slog.Any("error", reason))...)
 }
 
 // maxLogged bounds the text of a line, in bytes.

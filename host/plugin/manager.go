@@ -16,6 +16,7 @@ import (
 	"github.com/mesh-host/mesh-host/host/command"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/operation"
+	"github.com/mesh-host/mesh-host/host/plugin/extism"
 	"github.com/mesh-host/mesh-host/host/plugin/wasm"
 )
 
@@ -42,9 +43,9 @@ type Options struct {
 	// config.get.
 	Operations operation.Table
 	Log        *slog.Logger
-	// Unenforced compiles plugins without the check that lets a deadline end
+	// Unmetered compiles plugins without the meter that lets a deadline end
 	// them. For benchmarks: a plugin that loops then never ends.
-	Unenforced bool
+	Unmetered bool
 }
 
 // DefaultSettle is the settle time of Options that set none.
@@ -59,6 +60,7 @@ type Manager struct {
 	reread   func(name string) (Settings, error)
 	router   *command.Router
 	runtime  *wasm.Runtime
+	extism   *extism.Runtime
 	log      *slog.Logger
 	profiles sync.Map // of *profile, by plugin name
 	reloads  chan reload
@@ -99,12 +101,16 @@ func New(o Options) (*Manager, error) {
 	}
 	m.defineOperations(o.Operations)
 	runtime, err := wasm.New(wasm.Config{
-		CacheDir: o.CacheDir, Operations: o.Operations, Unbounded: o.Unenforced, Log: o.Log,
+		CacheDir: o.CacheDir, Operations: o.Operations, Unmetered: o.Unmetered, Log: o.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
 	}
 	m.runtime = runtime
+	m.extism = extism.New(extism.Config{
+		CacheDir: o.CacheDir, Operations: o.Operations, Pools: runtime, Unmetered: o.Unmetered, Log: o.Log,
+		Settings: func(plugin string) []byte { return m.profile(plugin).config },
+	})
 	return m, nil
 }
 
@@ -116,7 +122,7 @@ func (m *Manager) Load() error {
 		return fmt.Errorf("plugin: %w", err)
 	}
 	files, _ := m.due(now, 0)
-	m.process(files)
+	m.process(context.Background(), files)
 	return nil
 }
 
@@ -179,7 +185,7 @@ func (m *Manager) Reload(ctx context.Context, name string) error {
 }
 
 // reload serves a Reload.
-func (m *Manager) reload(name string) error {
+func (m *Manager) reload(ctx context.Context, name string) error {
 	now := time.Now()
 	if err := m.scan(now); err != nil {
 		return fmt.Errorf("plugin: %w", err)
@@ -203,7 +209,7 @@ func (m *Manager) reload(name string) error {
 	if !slices.Contains(files, found) {
 		files = append(files, found)
 	}
-	m.process(files)
+	m.process(ctx, files)
 	err = found.failure
 	if found.forced { // it was not dealt with
 		err = errChanging

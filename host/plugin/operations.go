@@ -23,17 +23,23 @@ func (m *Manager) defineOperations(t operation.Table) {
 
 // listed is an entry of plugins.list.
 type listed struct {
-	Name      string       `json:"name"`
-	File      string       `json:"file"`
-	Version   string       `json:"version,omitempty"`
-	Label     string       `json:"label,omitempty"`
-	Loaded    bool         `json:"loaded"`
-	Error     string       `json:"error,omitempty"`
-	Commands  []string     `json:"commands,omitempty"`
-	Guards    []string     `json:"guards,omitempty"`
-	Instances int          `json:"instances"`
-	Running   int          `json:"running"`
-	Counts    guest.Counts `json:"counts"`
+	Name       string       `json:"name"`
+	File       string       `json:"file"`
+	Version    string       `json:"version,omitempty"`
+	Format     string       `json:"format,omitempty"`
+	Label      string       `json:"label,omitempty"`
+	Loaded     bool         `json:"loaded"`
+	Error      string       `json:"error,omitempty"`
+	Commands   []string     `json:"commands,omitempty"`
+	Guards     []string     `json:"guards,omitempty"`
+	Granted    []string     `json:"granted,omitempty"`
+	Origins    []string     `json:"http,omitempty"`
+	Registered []string     `json:"capabilities,omitempty"`
+	Suspended  []Suspension `json:"suspended,omitempty"`
+	Instances  int          `json:"instances"`
+	Running    int          `json:"running"`
+	Memory     int64        `json:"memory"`
+	Counts     guest.Counts `json:"counts"`
 }
 
 func (m *Manager) serveList(context.Context, operation.Caller, *abi.PluginsListRequest) (a abi.PluginsListResponse, err error) {
@@ -75,7 +81,7 @@ func (m *Manager) serveLog(_ context.Context, c operation.Caller, q *abi.LogRequ
 	if c.Plugin == "" {
 		return abi.LogResponse{}, errNotAPlugin
 	}
-	m.profile(c.Plugin).output.line(levelOf(q.Level), q.Message)
+	m.profile(c.Plugin).output.line(levelOf(q.Level), q.Message, origin(c.Version, c.Call)...)
 	return abi.LogResponse{}, nil
 }
 

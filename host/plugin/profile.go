@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"log/slog"
 
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 )
 
 // profile is what belongs to a plugin's name and outlives its versions.
 type profile struct {
 	limits   Limits
+	rate     *guest.Rate
 	config   json.RawMessage
 	counters *guest.Counters
 	log      *slog.Logger
@@ -43,6 +45,7 @@ func (m *Manager) renew(name string, settings Settings) (undo func()) {
 func (m *Manager) newProfile(name string, settings Settings, counters *guest.Counters) *profile {
 	p := &profile{log: m.log.With("plugin", name), counters: counters}
 	p.limits = settings.Limits.withDefaults()
+	p.rate = guest.NewRate(p.limits.HostCalls)
 	if p.config = settings.Config; p.config == nil {
 		p.config = emptyObject
 	}
@@ -51,17 +54,22 @@ func (m *Manager) newProfile(name string, settings Settings, counters *guest.Cou
 	return p
 }
 
-// options are those that a plugin of this name is started with.
-func (p *profile) options(name string) guest.Options {
+// options are those that a version of the plugin of this name is started with.
+func (p *profile) options(name, hash string) guest.Options {
 	return guest.Options{
 		Name:      name,
+		Version:   hash,
 		Deadline:  p.limits.Deadline,
+		Fuel:      p.limits.Fuel,
 		Memory:    p.limits.Memory,
 		Instances: p.limits.Instances,
 		Single:    p.limits.Mode == ModeSingle,
 		Output:    p.limits.Output,
-		Print: func(stream string, line []byte) {
-			p.output.line(slog.LevelInfo, string(line), slog.String("stream", stream))
+		InFlight:  p.limits.InFlight,
+		HostCalls: p.rate,
+		Access:    p.limits.Access,
+		Print: func(call operation.CallID, stream string, line []byte) {
+			p.output.line(slog.LevelInfo, string(line), origin(hash, call, slog.String("stream", stream))...)
 		},
 		Counters: p.counters,
 	}

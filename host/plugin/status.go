@@ -17,6 +17,8 @@ type Status struct {
 	// Version is the short hash of the content that serves, "" where none
 	// does.
 	Version string
+	// Format is FormatNative or FormatExtism, "" where nothing serves.
+	Format string
 	// Label is the version that the plugin registers, for people.
 	Label string
 	// Loaded tells whether a version serves.
@@ -28,8 +30,16 @@ type Status struct {
 	Commands []string
 	// Guards are the names of the guards that serve, sorted.
 	Guards []string
+	// Granted are the capabilities that the operator grants, Origins where the
+	// plugin may send HTTP requests to; Registered are those that it says it
+	// uses, none where it says nothing.
+	Granted, Origins, Registered []string
+	// Suspended are the handlers that failed again and again.
+	Suspended []Suspension
 	// Instances exist, of which Running run a call.
 	Instances, Running int
+	// Memory is what all instances have together, in bytes.
+	Memory int64
 	// Counts are those of all versions of the plugin since the start.
 	Counts guest.Counts
 }
@@ -54,6 +64,7 @@ func (m *Manager) status(f *file) Status {
 	}
 	if v := f.version; v != nil {
 		s.Version, s.Label, s.Loaded = v.hash, v.registration.Version, true
+		s.Format = v.format
 		for _, c := range v.registration.Commands {
 			s.Commands = append(s.Commands, c.Name)
 		}
@@ -62,7 +73,13 @@ func (m *Manager) status(f *file) Status {
 			s.Guards = append(s.Guards, g.Name)
 		}
 		slices.Sort(s.Guards)
+		for _, c := range v.registration.Capabilities {
+			s.Registered = append(s.Registered, c.Name)
+		}
+		s.Granted, s.Origins = v.limits.Access.Grants(), originTexts(v.limits.Access)
+		s.Suspended = v.breakers.suspensions()
 		s.Instances, s.Running = v.guest.Instances()
+		s.Memory = v.guest.Memory()
 	}
 	if p, ok := m.profiles.Load(s.Name); ok {
 		s.Counts = p.(*profile).counters.Snapshot()

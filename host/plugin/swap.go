@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,30 +20,31 @@ const parallelLoads = 2
 type candidate struct {
 	file    *file
 	version *version // nil where it failed, is gone, or is what serves already
+	hash    string   // short, of the content; "" where it could not be read
 	err     error
 	same    bool // the content that serves already
-	known   bool // err is what the last try said
+	known   bool // err is what the last try said of the same content
 	took    time.Duration
 }
 
 // process deals with files that have changed: loads them beside what serves,
 // and then replaces all at once what can be replaced, so that a plugin whose
 // file was renamed is never missing.
-func (m *Manager) process(files []*file) {
+func (m *Manager) process(ctx context.Context, files []*file) {
 	if len(files) == 0 {
 		return
 	}
-	candidates := m.loadAll(files)
+	candidates := m.loadAll(ctx, files)
 	before := m.serving()
 	after := m.settleClaims(candidates)
-	m.record(candidates, after)
 	if !maps.Equal(before, after) {
 		m.serve(before, after)
 	}
+	m.record(candidates, after) // by now what is called loaded serves
 	m.report(candidates)
 }
 
-func (m *Manager) loadAll(files []*file) []*candidate {
+func (m *Manager) loadAll(ctx context.Context, files []*file) []*candidate {
 	candidates := make([]*candidate, len(files))
 	slots := make(chan struct{}, parallelLoads)
 	var loading sync.WaitGroup
@@ -55,7 +57,7 @@ func (m *Manager) loadAll(files []*file) []*candidate {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			start := time.Now()
-			candidates[i].load(m)
+			candidates[i].load(ctx, m)
 			candidates[i].took = time.Since(start)
 		})
 	}
@@ -63,17 +65,18 @@ func (m *Manager) loadAll(files []*file) []*candidate {
 	return candidates
 }
 
-func (c *candidate) load(m *Manager) {
+func (c *candidate) load(ctx context.Context, m *Manager) {
 	content, hash, err := m.readFile(c.file.name, c.file.seen)
 	if err != nil {
 		c.err = err
 		return
 	}
+	c.hash = hash
 	if v := c.file.version; v != nil && v.hash == hash && !c.file.forced {
 		c.same = true
 		return
 	}
-	c.version, c.err = m.load(c.file.name, content, hash)
+	c.version, c.err = m.load(ctx, c.file.name, content, hash)
 }
 
 // serving returns the versions that serve, by file.
@@ -160,20 +163,22 @@ func (m *Manager) record(candidates []*candidate, after map[string]*version) {
 		f.tried, f.forced, f.version, f.failure = f.seen, false, after[f.name], nil
 		if c.err != nil {
 			f.failure = fmt.Errorf("plugin: load %s: %w", f.name, c.err)
-			c.known = before != nil && before.Error() == f.failure.Error()
+			c.known = before != nil && before.Error() == f.failure.Error() && f.refused == c.hash
+			f.refused = c.hash
 		}
 	}
 }
 
-// report logs what has become of the files.
+// report logs and counts what has become of the files.
 func (m *Manager) report(candidates []*candidate) {
 	for _, c := range candidates {
+		m.tally(c)
 		switch f := c.file; {
 		case errors.Is(c.err, errChanging) || c.same || c.known:
 		case c.err != nil && f.version != nil:
-			m.log.Error("plugin not loaded; the version before goes on serving", "file", f.name, "version", f.version.hash, "error", c.err)
+			m.log.Error("plugin not loaded; the version before goes on serving", "file", f.name, "version", c.hash, "serving", f.version.hash, "error", c.err)
 		case c.err != nil:
-			m.log.Error("plugin not loaded", "file", f.name, "error", c.err)
+			m.log.Error("plugin not loaded", "file", f.name, "version", c.hash, "error", c.err)
 		case c.version != nil:
 			v := c.version
 			m.log.Info("plugin loaded", "plugin", v.name, "file", v.file, "version", v.hash,
@@ -181,6 +186,17 @@ func (m *Manager) report(candidates []*candidate) {
 		case f.seen == nil && f.version != nil:
 			m.log.Info("plugin unloaded", "plugin", f.pluginName(), "file", f.name)
 		}
+	}
+}
+
+// tally counts a file that was loaded, or was not.
+func (m *Manager) tally(c *candidate) {
+	switch {
+	case errors.Is(c.err, errChanging) || c.same:
+	case c.err != nil:
+		m.profile(c.file.pluginName()).counters.FailedLoads.Add(1)
+	case c.version != nil:
+		c.version.counters.Loads.Add(1)
 	}
 }
 

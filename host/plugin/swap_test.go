@@ -3,6 +3,8 @@ package plugin_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +65,21 @@ func TestBrokenOverwriteKeepsTheOldVersion(t *testing.T) {
 		}
 		f.put("which.wasm", plugintest.Fixture(t, "one"))
 		f.until("the error is gone", func() bool { return f.status("which.wasm").Error == "" })
+	}
+}
+
+// Another content that fails for the same reason is told of too, each by its hash;
+// the same content once.
+func TestEachRefusedContentIsLogged(t *testing.T) {
+	t.Parallel()
+	f := watch(t, map[string][]byte{"which.wasm": plugintest.Fixture(t, "no-call")}, nil)
+	for _, content := range [][]byte{plugintest.Fixture(t, "no-call"), append(plugintest.Fixture(t, "no-call"), 0, 2, 1, 'x')} {
+		f.put("which.wasm", content)
+		sum := sha256.Sum256(content)
+		f.logs("plugin not loaded", "version="+hex.EncodeToString(sum[:])[:12], "mesh_call")
+	}
+	if n := strings.Count(f.log.String(), "plugin not loaded"); n != 2 {
+		t.Errorf("two contents were refused %d times:\n%s", n, f.log)
 	}
 }
 

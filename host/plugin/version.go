@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
-	"github.com/mesh-host/mesh-host/host/plugin/wasm"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -26,8 +26,10 @@ type version struct {
 	registration *abi.Registration
 	entries      entries
 	guest        guest.Plugin
-	module       io.Closer
+	module       module
+	format       string
 	schedules    schedules
+	breakers     breakers
 
 	// holders are the tables that this version is in, and its schedules while
 	// they run. Guarded by the manager's lock.
@@ -69,23 +71,40 @@ func (m *Manager) readFile(file string, expected os.FileInfo) (content []byte, h
 // load compiles and probes the content of a file. What is probed first reads
 // the configuration under the file's name; if it registers under another one,
 // it is probed again as that.
-func (m *Manager) load(file string, content []byte, hash string) (*version, error) {
-	module, err := m.runtime.Compile(content)
+func (m *Manager) load(ctx context.Context, file string, content []byte, hash string) (*version, error) {
+	depth := m.profile(nameOfFile(file)).limits.CallDepth
+	v, err := m.loadWith(ctx, file, content, hash, depth)
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.probe(module, file)
-	if err != nil {
-		return nil, errors.Join(err, module.Close())
+	if own := v.limits.CallDepth; own != depth { // it is compiled into the code
+		v.close()
+		if v, err = m.loadWith(ctx, file, content, hash, own); err != nil {
+			return nil, err
+		}
 	}
-	v.file, v.hash, v.module = file, hash, module
+	v.file = file
 	v.makeEntries()
 	return v, nil
 }
 
-func (m *Manager) probe(module *wasm.Module, file string) (*version, error) {
+// loadWith compiles and probes a content whose calls may nest depth deep.
+func (m *Manager) loadWith(ctx context.Context, file string, content []byte, hash string, depth int) (*version, error) {
+	module, format, err := m.compile(ctx, content, depth)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.probe(module, file, hash)
+	if err != nil {
+		return nil, errors.Join(err, module.Close())
+	}
+	v.module, v.format = module, format
+	return v, nil
+}
+
+func (m *Manager) probe(code module, file, hash string) (*version, error) {
 	name := nameOfFile(file)
-	v, err := m.start(module, name)
+	v, err := m.start(code, name, hash)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +115,7 @@ func (m *Manager) probe(module *wasm.Module, file string) (*version, error) {
 		if other := m.claimant(registered, file); other != "" {
 			return nil, &collision{fmt.Sprintf("plugin %q is in %s and in %s", registered, other, file)}
 		}
-		if v, err = m.start(module, registered); err != nil {
+		if v, err = m.start(code, registered, hash); err != nil {
 			return nil, fmt.Errorf("started as %q: %w", registered, err)
 		}
 		if v.registration.Name != registered {
@@ -107,6 +126,10 @@ func (m *Manager) probe(module *wasm.Module, file string) (*version, error) {
 	if err := checkPluginName(v.name); err != nil {
 		v.guest.Close()
 		return nil, fmt.Errorf("the file's name would make it plugin %q: %w", v.name, err)
+	}
+	if err := v.narrow(); err != nil {
+		v.guest.Close()
+		return nil, brief(err)
 	}
 	return v, nil
 }
@@ -123,9 +146,9 @@ func (m *Manager) claimant(name, file string) string {
 	return ""
 }
 
-func (m *Manager) start(module *wasm.Module, name string) (*version, error) {
+func (m *Manager) start(code module, name, hash string) (*version, error) {
 	p := m.profile(name)
-	g, err := module.Start(p.options(name))
+	g, err := code.Start(p.options(name, hash))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +157,7 @@ func (m *Manager) start(module *wasm.Module, name string) (*version, error) {
 		g.Close()
 		return nil, brief(err)
 	}
-	return &version{profile: p, name: name, registration: r, guest: g}, nil
+	return &version{profile: p, name: name, hash: hash, registration: r, guest: g}, nil
 }
 
 // close waits for what runs and frees everything.
@@ -149,24 +172,48 @@ func (v *version) close() {
 // may not. what names the handler, subject the command that fails for it.
 func (v *version) explain(err error, what, subject string) (logged bool, visible error) {
 	switch {
+	case errors.Is(err, errSuspended):
+		return false, protocol.NewError(abi.CodePlugin, fmt.Sprintf("Plugin %q is suspended: it failed again and again", v.name))
 	case errors.Is(err, guest.ErrBusy):
 		return false, protocol.NewError(abi.CodeRateLimit, fmt.Sprintf("Plugin %q is busy", v.name))
 	case errors.Is(err, guest.ErrTimeout):
 		v.fault("plugin passed its deadline", what, err)
 		return true, protocol.TimedOut(subject)
+	case errors.Is(err, guest.ErrFuel):
+		v.fault(fmt.Sprintf("plugin used up its fuel; plugins.%s.fuel bounds it", v.name), what, err)
+		return true, protocol.PluginFailed(v.name)
 	case errors.Is(err, guest.ErrClosed):
 		return false, protocol.PluginFailed(v.name)
 	}
 	var fault *guest.Fault
 	if errors.As(err, &fault) {
-		v.fault("plugin failed", what, fault.Cause)
+		v.fault("plugin failed", what, err)
 		return true, protocol.PluginFailed(v.name)
+	}
+	var call *guest.CallError
+	if errors.As(err, &call) {
+		err = call.Err
 	}
 	return false, err // the guest's own
 }
 
+// fault logs what went wrong with a call.
 func (v *version) fault(text, what string, err error) {
-	v.faults.line(slog.LevelError, text, slog.String("version", v.hash), slog.String("handler", what), slog.Any("error", err))
+	var (
+		call  *guest.CallError
+		fault *guest.Fault
+		id    operation.CallID
+	)
+	if errors.As(err, &call) {
+		id = call.Call
+	}
+	attrs := origin(v.hash, id, slog.String("handler", what))
+	if errors.As(err, &fault) {
+		err = fault.Cause
+	} else if e := protocol.AsError(err); e != nil && e.Ref != "" {
+		attrs = append(attrs, slog.String("ref", e.Ref))
+	}
+	v.faults.line(slog.LevelError, text, append(attrs, slog.Any("error", err))...)
 }
 
 // call is a handler of a version, with the words for it.
@@ -174,15 +221,30 @@ type call struct {
 	version *version
 	handler guest.Handler
 	// what names the handler in the log: command "echo".
-	what string
+	what    string
+	breaker *breaker
 }
 
 func (v *version) call(number uint32, kind, name string) call {
-	return call{version: v, handler: v.guest.Handler(number), what: fmt.Sprintf("%s %q", kind, name)}
+	what := fmt.Sprintf("%s %q", kind, name)
+	return call{version: v, handler: v.guest.Handler(number), what: what, breaker: v.breakers.add(newBreaker(v.limits.Breaker, what))}
+}
+
+// serve runs the handler unless it is suspended.
+func (c *call) serve(ctx context.Context, request abi.Request, to guest.Receiver) error {
+	if !c.breaker.admit() {
+		c.version.counters.Suspended.Add(1)
+		return errSuspended
+	}
+	err := c.handler.Call(ctx, request, to)
+	if what := c.breaker.done(err); what != nothing {
+		c.note(what)
+	}
+	return err
 }
 
 func (c *call) run(ctx context.Context, request abi.Request, to guest.Receiver, subject string) error {
-	err := c.handler.Call(ctx, request, to)
+	err := c.serve(ctx, request, to)
 	if err == nil {
 		return nil
 	}

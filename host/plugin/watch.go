@@ -38,11 +38,11 @@ func (m *Manager) watch(ctx context.Context) {
 		case err := <-w.errors():
 			m.log.Warn("watching the plugin folder", "dir", m.dir, "error", err)
 		case r := <-m.reloads:
-			r.done <- m.reload(r.name)
+			r.done <- m.reload(ctx, r.name)
 		case <-rescan.C:
 		case <-look.C:
 			w.follow()
-			looking = m.step()
+			looking = m.step(ctx)
 			if looking {
 				look.Reset(pace)
 			}
@@ -56,7 +56,7 @@ func (m *Manager) watch(ctx context.Context) {
 }
 
 // step deals with what has changed, and reports whether something is about to.
-func (m *Manager) step() (pending bool) {
+func (m *Manager) step(ctx context.Context) (pending bool) {
 	now := time.Now()
 	err := m.scan(now)
 	if failed := err != nil; failed != m.scanFailed {
@@ -71,7 +71,7 @@ func (m *Manager) step() (pending bool) {
 		return false
 	}
 	files, pending := m.due(now, m.settle)
-	m.process(files)
+	m.process(ctx, files)
 	return pending
 }
 

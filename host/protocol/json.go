@@ -17,7 +17,8 @@ const MaxDepth = 128
 func Valid(text []byte) bool { return ValidWithin(text, 0) }
 
 // ValidWithin is Valid for a value that is to stand so many levels deep in
-// another one: it has as many less of its own.
+// another one: it has as many less of its own. An object that values of the full
+// depth stand in has a level more, -1.
 func ValidWithin(text []byte, levels int) bool {
 	i := skipValue(text, skipSpace(text, 0), levels)
 	return i >= 0 && skipSpace(text, i) == len(text) && utf8.Valid(text)

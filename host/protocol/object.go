@@ -11,7 +11,15 @@ func EachMember(text []byte, fn func(key, value []byte) bool) {
 
 // EachWritten is EachMember with the keys as they are written, in their quotes:
 // to compare them with SameString, and to write them again as they were.
-func EachWritten(text []byte, fn func(key, value []byte) bool) {
+func EachWritten(text []byte, fn func(key, value []byte) bool) { eachWritten(text, 0, fn) }
+
+// EachMemberWithin is EachMember for text that is valid as ValidWithin has it
+// for so many levels, which may be below zero.
+func EachMemberWithin(text []byte, levels int, fn func(key, value []byte) bool) {
+	eachWritten(text, levels, func(key, value []byte) bool { return fn(stringText(key), value) })
+}
+
+func eachWritten(text []byte, levels int, fn func(key, value []byte) bool) {
 	if !IsObject(text) {
 		return
 	}
@@ -19,7 +27,7 @@ func EachWritten(text []byte, fn func(key, value []byte) bool) {
 	for i < len(text) && text[i] == '"' {
 		key := text[i:skipString(text, i)]
 		start := skipColon(text, i+len(key))
-		i = skipValue(text, start, 1)
+		i = skipValue(text, start, levels+1)
 		if !fn(key, text[start:i]) {
 			return
 		}

@@ -191,14 +191,14 @@ func (v visit) wrote(want ...string) {
 
 // newVisits lets two instances of the plugin into one lounge: what one knows,
 // the other must know from the store.
-func newVisits(t *testing.T) (a, b visit) {
+func newVisits(t *testing.T, file string) (a, b visit) {
 	t.Helper()
 	l := &lounge{
 		config: `{"moderators":["boss"],"trust_names":true,"words":["darn"],"rate":4}`,
 		kv:     map[string][]byte{}, metadata: map[string]string{"c1": "null", "c2": "null"},
 		members: map[string]map[string]bool{"chat:x": {}},
 	}
-	p := compile(t, "chat-go.wasm", true, l.host())
+	p := compile(t, file, true, l.host())
 	for _, v := range []*visit{&a, &b} {
 		*v = visit{l, p.instantiate(t), t}
 		if r := v.registration(t); r.Error != "" {
@@ -208,9 +208,23 @@ func newVisits(t *testing.T) (a, b visit) {
 	return a, b
 }
 
-func TestChat(t *testing.T) {
+// eachChat runs a test with the plugin in each language that it is written in.
+func eachChat(t *testing.T, test func(t *testing.T, file string)) {
+	t.Helper()
 	t.Parallel()
-	a, b := newVisits(t)
+	for _, file := range []string{"chat-go.wasm", "chat-rust.wasm"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			test(t, file)
+		})
+	}
+}
+
+func TestChat(t *testing.T) { eachChat(t, testChat) }
+
+func testChat(t *testing.T, file string) {
+	t.Helper()
+	a, b := newVisits(t, file)
 	for _, step := range []struct{ got, want string }{
 		{a.says("c1", "chat.name", `{"name":"Bob"}`, "pace"), `{"name":"Bob","moderator":false}`},
 		{b.says("c2", "chat.name", `{"name":"bob"}`, "pace"), `ECONFLICT: That name is taken.`},
@@ -241,9 +255,11 @@ func TestChat(t *testing.T) {
 	a.wrote(`publish chat:x Bob: Bob has joined`, `publish chat:x Bob: ****, 日本!`)
 }
 
-func TestChatKick(t *testing.T) {
-	t.Parallel()
-	a, b := newVisits(t)
+func TestChatKick(t *testing.T) { eachChat(t, testChatKick) }
+
+func testChatKick(t *testing.T, file string) {
+	t.Helper()
+	a, b := newVisits(t, file)
 	a.says("c1", "chat.name", `{"name":"Bob"}`)
 	a.says("c2", "chat.name", `{"name":"Boss"}`)
 	a.members["chat:x"] = map[string]bool{"c1": true, "c2": true}
@@ -268,9 +284,11 @@ func TestChatKick(t *testing.T) {
 		`unsubscribe chat:x c1: You are not in this room.`, `unwatch chat:x c1: You are not in this room.`)
 }
 
-func TestChatRegistration(t *testing.T) {
-	t.Parallel()
-	p := compile(t, "chat-go.wasm", true, configured(`{}`))
+func TestChatRegistration(t *testing.T) { eachChat(t, testChatRegistration) }
+
+func testChatRegistration(t *testing.T, file string) {
+	t.Helper()
+	p := compile(t, file, true, configured(`{}`))
 	g := p.instantiate(t)
 	const want = `"rooms":[{"pattern":"/^chat:.+$/","guard":"visitors"}]`
 	for _, part := range []string{
@@ -288,7 +306,7 @@ func TestChatRegistration(t *testing.T) {
 	if again.document != g.document {
 		t.Error("another instance registers something else")
 	}
-	bad := compile(t, "chat-go.wasm", true, configured(`{"rate":"fast"}`)).instantiate(t)
+	bad := compile(t, file, true, configured(`{"rate":"fast"}`)).instantiate(t)
 	if r := bad.registration(t); r.Error != "config: rate must be a whole number above 0" {
 		t.Errorf("got %s", bad.document)
 	}

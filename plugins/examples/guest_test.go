@@ -198,21 +198,7 @@ func (g *guest) send(ctx context.Context, handler uint32, r *abi.Request) (abi.R
 	return response, response.Decode(encoded)
 }
 
-// command sends a command and returns the reply, or the error's code and
-// message.
-func (g *guest) command(t *testing.T, name, payload string) string {
-	t.Helper()
-	r := abi.Request{Kind: abi.KindCommand, Name: name, ConnectionID: "c1", User: "ann", Metadata: []byte(`{"user":"ann"}`)}
-	if payload != "" {
-		r.Payload = []byte(payload)
-	}
-	response, err := g.send(t.Context(), g.commands[name], &r)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return outcome(t, response)
-}
-
+// outcome is the body of a response, or the error's code and message.
 func outcome(t *testing.T, r abi.Response) string {
 	t.Helper()
 	switch r.Status {

@@ -23,7 +23,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(built)
-	build := exec.Command(filepath.Join("..", "..", "scripts", "build-plugins"), "--out", built, "conformance/go", "auth/go", "chat/go", "whiteboard/go")
+	build := exec.Command(filepath.Join("..", "..", "scripts", "build-plugins"), "--out", built, "conformance/go", "conformance/rust", "auth/go", "chat/go", "chat/rust",
+		"whiteboard/go", "whiteboard/assemblyscript", "leaderboard/assemblyscript")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "scripts/build-plugins:", err)

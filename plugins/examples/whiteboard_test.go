@@ -136,11 +136,23 @@ type artist struct {
 	t *testing.T
 }
 
+// eachWhiteboard runs a test on every language's build of the plugin.
+func eachWhiteboard(t *testing.T, test func(t *testing.T, file string)) {
+	t.Helper()
+	t.Parallel()
+	for _, language := range []string{"go", "assemblyscript"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			test(t, "whiteboard-"+language+".wasm")
+		})
+	}
+}
+
 // newArtists lets two instances of the plugin before one shelf.
-func newArtists(t *testing.T) (a, b artist) {
+func newArtists(t *testing.T, file string) (a, b artist) {
 	t.Helper()
 	s := newShelf()
-	p := compile(t, "whiteboard-go.wasm", true, s.host())
+	p := compile(t, file, true, s.host())
 	for _, v := range []*artist{&a, &b} {
 		*v = artist{s, p.instantiate(t), t}
 		if r := v.registration(t); r.Error != "" {
@@ -220,9 +232,11 @@ func check(t *testing.T, steps ...step) {
 
 const dot = `{"line":[1,2],"width":4,"color":"black"}`
 
-func TestWhiteboard(t *testing.T) {
-	t.Parallel()
-	a, b := newArtists(t)
+func TestWhiteboard(t *testing.T) { eachWhiteboard(t, drawTogether) }
+
+func drawTogether(t *testing.T, file string) {
+	t.Helper()
+	a, b := newArtists(t, file)
 	const cursor = `{"board":"x","name":"Ann","x":1,"y":2}`
 	check(t,
 		step{a.says("c1", "whiteboard.create", `{"board":"x"}`), `EDENIED: Choose a name first.`},
@@ -264,9 +278,11 @@ func TestWhiteboard(t *testing.T) {
 }
 
 // Someone else writes between the plugin's reading and its writing.
-func TestWhiteboardMeanwhile(t *testing.T) {
-	t.Parallel()
-	a, b := newArtists(t)
+func TestWhiteboardMeanwhile(t *testing.T) { eachWhiteboard(t, writeMeanwhile) }
+
+func writeMeanwhile(t *testing.T, file string) {
+	t.Helper()
+	a, b := newArtists(t, file)
 	about := `{"by":"Ann","owner":"c1","items":0,"changed":1}`
 	a.metadata["c1"] = `{"name":"Ann"}`
 	a.records = map[string]shelved{"board:x": {`{"a":` + dot + `}`, 1}, "about:x": {about, 1}}
@@ -303,11 +319,13 @@ func TestWhiteboardMeanwhile(t *testing.T) {
 	a.wrote(`board:x`)
 }
 
-func TestWhiteboardRegistration(t *testing.T) {
-	t.Parallel()
+func TestWhiteboardRegistration(t *testing.T) { eachWhiteboard(t, registerWhiteboard) }
+
+func registerWhiteboard(t *testing.T, file string) {
+	t.Helper()
 	s := newShelf()
 	s.config = `{"boards":7,"board_seconds":120,"cursor_seconds":5}`
-	p := compile(t, "whiteboard-go.wasm", true, s.host())
+	p := compile(t, file, true, s.host())
 	g := p.instantiate(t)
 	r := g.registration(t)
 	for _, part := range []string{
@@ -337,7 +355,7 @@ func TestWhiteboardRegistration(t *testing.T) {
 	if again := p.instantiate(t); again.document != g.document {
 		t.Error("another instance registers something else")
 	}
-	bad := compile(t, "whiteboard-go.wasm", true, configured(`{"boards":"many"}`)).instantiate(t)
+	bad := compile(t, file, true, configured(`{"boards":"many"}`)).instantiate(t)
 	if r := bad.registration(t); r.Error != "config: boards must be a whole number, 1 to 1000" {
 		t.Errorf("got %s", bad.document)
 	}

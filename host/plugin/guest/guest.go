@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/capability"
+	"github.com/mesh-host/mesh-host/host/operation"
 )
 
 // Plugin is one loaded version of a plugin with its instances. It is safe for
@@ -22,6 +24,14 @@ type Plugin interface {
 	// entry of the registration document needs a Handler of its own, even
 	// where two share a number: instances are reserved per Handler.
 	Handler(number uint32) Handler
+	// Imports returns the names of the operations that the plugin can call, in
+	// any order; what else it imports is not among them.
+	Imports() []string
+	// Narrow replaces Options.Access by one that goes no further, before any
+	// Handler is called.
+	Narrow(access *capability.Access)
+	// Memory returns how much memory all instances have together, in bytes.
+	Memory() int64
 	// Instances returns how many instances exist, and how many of them are
 	// running a call.
 	Instances() (all, running int)
@@ -36,7 +46,8 @@ type Handler interface {
 	// before it returns. It waits for a free instance for at most the plugin's deadline,
 	// or until ctx is done, and then fails with ErrBusy; once it runs, only
 	// the plugin's deadline ends it. It returns what Receive returned, or
-	// ErrTimeout, ErrClosed or a *Fault.
+	// ErrTimeout, ErrFuel, ErrClosed or a *Fault, in a *CallError where the call
+	// had begun.
 	Call(ctx context.Context, request abi.Request, to Receiver) error
 }
 
@@ -59,6 +70,8 @@ var (
 	ErrBusy = errors.New("guest: all instances are busy")
 	// ErrTimeout: the deadline passed while the guest ran.
 	ErrTimeout = errors.New("guest: deadline passed")
+	// ErrFuel: the call used up its fuel.
+	ErrFuel = errors.New("guest: out of fuel")
 	// ErrClosed: the plugin was closed.
 	ErrClosed = errors.New("guest: closed")
 	// ErrMalformed: the answer breaks the ABI; see Receiver.
@@ -81,6 +94,19 @@ func (f *Fault) Error() string { return "guest: " + f.Cause.Error() }
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Cause }
 
+// CallError is what went wrong with a call, the guest's own errors too, and
+// which one that was.
+type CallError struct {
+	Call operation.CallID
+	Err  error
+}
+
+// Error implements error.
+func (e *CallError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *CallError) Unwrap() error { return e.Err }
+
 // MaxDocument bounds a registration document, in bytes.
 const MaxDocument = 1 << 20
 
@@ -89,8 +115,13 @@ type Options struct {
 	// Name is the plugin's name as far as it is known: host calls are made
 	// under it.
 	Name string
+	// Version is the short hash of its content, for the log.
+	Version string
 	// Deadline bounds every run of guest code, at a resolution of 10 to 20 ms.
 	Deadline time.Duration
+	// Fuel bounds what one call executes, in units of about one instruction; the
+	// start of an instance has as much for itself. 0 is no bound but Deadline.
+	Fuel int64
 	// Memory bounds the linear memory of one instance, in bytes; it is rounded
 	// down to whole pages of 64 KiB.
 	Memory int64
@@ -100,15 +131,27 @@ type Options struct {
 	// Single keeps one instance only, which runs one call at a time and lives
 	// until it fails.
 	Single bool
+	// InFlight is the most calls that run and wait together; one more is
+	// ErrBusy at once. 0 reads as DefaultInFlight.
+	InFlight int
+	// HostCalls bounds the host calls, of all that share it; what is over is
+	// answered ERATELIMIT. nil: no bound.
+	HostCalls *Rate
+	// Access is what the plugin may ask for; nil: everything but HTTP.
+	Access *capability.Access
 	// Output bounds what one call returns, in bytes.
 	Output int
 	// Print takes the lines that the guest writes to its standard output and
-	// standard error, without line end, cut at MaxLine bytes. It is called
-	// from whatever goroutine runs the guest and must not keep line.
-	Print func(stream string, line []byte)
+	// standard error, without line end, cut at MaxLine bytes, and the call
+	// that it does so in. It is called from whatever goroutine runs the guest
+	// and must not keep line.
+	Print func(call operation.CallID, stream string, line []byte)
 	// Counters are added to, and shared by all versions of a plugin.
 	Counters *Counters
 }
+
+// DefaultInFlight is what Options have that set no InFlight.
+const DefaultInFlight = 16 << 10
 
 // MaxLine bounds a line of guest output, in bytes; the rest of it is dropped.
 const MaxLine = 4096

@@ -27,42 +27,49 @@ func (s *sink) Yield() {}
 
 // BenchmarkCall measures one call of the command "echo" through the pool, with
 // request and response encoded and copied. MESH_BENCH_PLUGIN names another
-// module to measure. With enforce=false no deadline can end a guest.
+// module to measure, and then its command "add", which reads and builds JSON, too.
+// With metered=false nothing bounds a guest.
 func BenchmarkCall(b *testing.B) {
 	module := plugintest.Fixture(b, "echo")
-	if path := os.Getenv("MESH_BENCH_PLUGIN"); path != "" {
+	path := os.Getenv("MESH_BENCH_PLUGIN")
+	if path != "" {
 		var err error
 		if module, err = os.ReadFile(path); err != nil {
 			b.Fatal(err)
 		}
 	}
-	for _, enforce := range []bool{false, true} {
+	for _, metered := range []bool{false, true} {
 		for _, size := range []int{100, 1 << 10, 10 << 10} {
-			b.Run(fmt.Sprintf("enforce=%t/%dB", enforce, size), func(b *testing.B) {
-				benchmarkCall(b, module, enforce, size)
+			text := `"` + strings.Repeat("x", size-2) + `"`
+			b.Run(fmt.Sprintf("metered=%t/%dB", metered, size), func(b *testing.B) {
+				benchmarkCall(b, module, metered, "echo", text, text)
+			})
+		}
+		if path != "" {
+			b.Run(fmt.Sprintf("metered=%t/add", metered), func(b *testing.B) {
+				benchmarkCall(b, module, metered, "add", `{"a":1,"b":2}`, `{"sum":3}`)
 			})
 		}
 	}
 }
 
-func benchmarkCall(b *testing.B, module []byte, enforce bool, size int) {
+func benchmarkCall(b *testing.B, module []byte, metered bool, command, payload, reply string) {
 	b.Helper()
-	p, _ := newHostWith(b, "{}", !enforce).start(b, module, func(o *guest.Options) { o.Deadline = 2 * time.Second })
-	h := p.Handler(numberOf(b, p.Document(), "echo"))
+	p, _ := newHostWith(b, "{}", !metered).start(b, module, func(o *guest.Options) { o.Deadline = 2 * time.Second })
+	h := p.Handler(numberOf(b, p.Document(), command))
 	request := abi.Request{
-		Kind: abi.KindCommand, Name: "echo", ConnectionID: "0123456789012345678901",
-		Payload: []byte(`"` + strings.Repeat("x", size-2) + `"`),
+		Kind: abi.KindCommand, Name: command, ConnectionID: "0123456789012345678901", Payload: []byte(payload),
 	}
 	to := new(sink)
-	b.SetBytes(int64(size))
+	b.SetBytes(int64(len(payload)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := h.Call(context.Background(), request, to); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if len(to.body) != size {
-		b.Fatalf("answered with %d bytes", len(to.body))
+	if string(to.body) != reply {
+		b.Fatalf("answered with %.100s", to.body)
 	}
 }
 
@@ -82,10 +89,33 @@ func numberOf(b *testing.B, document []byte, command string) uint32 {
 	return 0
 }
 
+// BenchmarkWork measures guests that compute, which is what the meter costs.
+func BenchmarkWork(b *testing.B) {
+	for handler, name := range []string{1: "loop", 2: "JSON", 3: "small calls", 4: "recursion", 5: "long loop"} {
+		for _, metered := range []bool{false, true} {
+			if name == "" {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s/metered=%t", name, metered), func(b *testing.B) {
+				p, counters := newHostWith(b, "{}", !metered).start(b, plugintest.Fixture(b, "work"),
+					func(o *guest.Options) { o.Deadline = time.Minute })
+				h := p.Handler(uint32(handler))
+				for b.Loop() {
+					if err := h.Call(context.Background(), abi.Request{}, new(sink)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				p.Instances() // counts
+				b.ReportMetric(float64(counters.Fuel.Load())/float64(b.Elapsed().Nanoseconds()), "units/ns")
+			})
+		}
+	}
+}
+
 // BenchmarkStart measures what a fresh instance costs, registration included.
 func BenchmarkStart(b *testing.B) {
 	h := newHost(b, "{}")
-	m, err := h.Compile(plugintest.Fixture(b, "echo"))
+	m, err := h.Compile(context.Background(), plugintest.Fixture(b, "echo"), 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 	"github.com/mesh-host/mesh-host/host/plugin/plugintest"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -38,7 +39,7 @@ func TestFaults(t *testing.T) {
 		want    string
 	}{
 		{"trap", trap, "wasm error: unreachable"},
-		{"recurse", recurse, "stack overflow"},
+		{"recurse", recurse, "calls nest deeper than 10000"},
 		{"grow", grow, "wasm error: unreachable"},
 		{"outside", outside, "returned 16 bytes at 2147418112, outside its memory"},
 		{"huge", huge, "returned 4294967295 bytes, over the limit of 1048576"},
@@ -178,7 +179,7 @@ func TestOutput(t *testing.T) {
 	t.Parallel()
 	lines := make(chan string, 10)
 	p, _ := puppet(t, func(o *guest.Options) {
-		o.Print = func(stream string, line []byte) { lines <- stream + ": " + string(line) }
+		o.Print = func(_ operation.CallID, stream string, line []byte) { lines <- stream + ": " + string(line) }
 	})
 	for range 2 {
 		if _, err := call(p, printLine, `{}`); err != nil {

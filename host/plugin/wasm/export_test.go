@@ -10,5 +10,8 @@ func (p *Plugin) Waiting() int {
 	return p.calls.waiters
 }
 
+// Compiling returns how many modules are being compiled.
+func (r *Runtime) Compiling() int { return int(r.compiling.Load()) }
+
 // Resting reports whether the watchdog sleeps.
 func (r *Runtime) Resting() bool { return r.watchdog.resting.Load() }

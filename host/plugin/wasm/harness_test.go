@@ -70,7 +70,7 @@ func newHost(tb testing.TB, document string) *host {
 	return newHostWith(tb, document, false)
 }
 
-func newHostWith(tb testing.TB, document string, unbounded bool) *host {
+func newHostWith(tb testing.TB, document string, unmetered bool) *host {
 	tb.Helper()
 	h := &host{log: new(syncBuffer)}
 	operations := plugintest.Operations()
@@ -85,8 +85,13 @@ func newHostWith(tb testing.TB, document string, unbounded bool) *host {
 	operation.Define(operations, abi.OpKVGet, func(context.Context, operation.Caller, *abi.KVGetRequest) (abi.KVGetResponse, error) {
 		return abi.KVGetResponse{}, protocol.NewError(abi.CodeUnavailable, "Backplane unavailable")
 	})
+	for _, o := range abi.Operations { // for modules that import what no test calls
+		if _, ok := operations[o.Name]; !ok {
+			operations[o.Name] = operation.Operation{Operation: o, Flat: unavailable}
+		}
+	}
 	var err error
-	h.Runtime, err = wasm.New(wasm.Config{Operations: operations, Unbounded: unbounded, Log: slog.New(slog.NewTextHandler(h.log, nil))})
+	h.Runtime, err = wasm.New(wasm.Config{Operations: operations, Unmetered: unmetered, Log: slog.New(slog.NewTextHandler(h.log, nil))})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -101,10 +106,14 @@ func newHostWith(tb testing.TB, document string, unbounded bool) *host {
 	return h
 }
 
+func unavailable(context.Context, operation.Caller, []byte, []byte) ([]byte, error) {
+	return nil, protocol.NewError(abi.CodeUnavailable, "Not here")
+}
+
 // start runs a module until the test ends.
 func (h *host) start(tb testing.TB, module []byte, change func(*guest.Options)) (*wasm.Plugin, *guest.Counters) {
 	tb.Helper()
-	m, err := h.Compile(module)
+	m, err := h.Compile(context.Background(), module, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}

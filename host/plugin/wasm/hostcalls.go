@@ -2,14 +2,13 @@ package wasm
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/capability"
 	"github.com/mesh-host/mesh-host/host/operation"
-	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // instantiateOperations makes the host module: a function per operation, and
@@ -43,6 +42,8 @@ func caller(ctx context.Context) *instance {
 // operation serves (ptr, len) → error<<32 | length. A request outside the
 // guest's memory traps: such a guest is not to be trusted with an answer.
 func (r *Runtime) operation(o operation.Operation) api.GoModuleFunc {
+	index := capability.IndexOf(o.Name)
+	free := o.Capability == ""
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
 		i := caller(ctx)
 		ptr, length := uint32(stack[0]), uint32(stack[1])
@@ -50,13 +51,20 @@ func (r *Runtime) operation(o operation.Operation) api.GoModuleFunc {
 		if !ok {
 			panic(fmt.Errorf("%s: request of %d bytes at %d is outside the memory of %d", o.Name, length, ptr, len(i.memory.bytes)))
 		}
+		known := r.BeginHostCall(&i.Slot)
 		i.trimResult()
-		asker := operation.Caller{Plugin: i.plugin.options.Name}
-		result, err := o.Flat(ctx, asker, request, i.result[:0])
+		result, err := i.result[:0], error(nil)
+		if !free {
+			err = i.Admit(ctx, index, request)
+		}
+		if err == nil {
+			result, err = o.Flat(ctx, i.Caller(), request, result)
+		}
 		number := uint32(0)
 		if err != nil {
-			number, result = r.failure(o.Name, asker.Plugin, err, i.result[:0])
+			number, result = r.failure(o.Name, i, err, i.result[:0])
 		}
+		r.EndHostCall(&i.Slot, known, i.done)
 		i.result = result
 		stack[0] = uint64(number)<<32 | uint64(uint32(len(result)))
 	}
@@ -72,15 +80,9 @@ func (i *instance) trimResult() {
 	}
 }
 
-// failure encodes the error of a host call. What is not for plugins to see is
-// logged.
-func (r *Runtime) failure(operation, plugin string, err error, dst []byte) (uint32, []byte) {
-	e := protocol.AsError(err)
-	if e == nil {
-		ref := rand.Text()[:12]
-		r.log.Error("host call failed", "operation", operation, "plugin", plugin, "ref", ref, "error", err)
-		e = protocol.Internal(ref)
-	}
+// failure encodes the error of a host call.
+func (r *Runtime) failure(operation string, i *instance, err error, dst []byte) (uint32, []byte) {
+	e := r.Visible(&i.Slot, operation, err)
 	number := uint32(1)
 	if entry, ok := abi.LookupError(e.Code); ok {
 		number = entry.Number

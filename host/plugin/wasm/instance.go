@@ -2,19 +2,17 @@ package wasm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math/bits"
-	"sync/atomic"
 	"time"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
+	"github.com/mesh-host/mesh-host/host/plugin/wasm/meter"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -22,6 +20,7 @@ import (
 // is also the context of its calls, made once: that is how host functions find
 // it, and how the watchdog ends it.
 type instance struct {
+	Slot
 	plugin *Plugin
 	memory *linear
 	module api.Module
@@ -37,20 +36,17 @@ type instance struct {
 	// after which the instance is not to be trusted.
 	healthy bool
 
-	done    chan struct{}   // closed by expire, once: the instance ends with it
-	behind  context.Context // that of the call which it serves: for its values only
-	expired atomic.Bool
-
-	// Guarded by the pool's lock.
-	place   int // in pool.running
-	serving *handler
-	caller  guest.Receiver
-	since   time.Duration // when the watchdog first saw this call; 0: not yet
-	slow    bool          // the watchdog saw it again
-	stale   bool          // a call was slow: see serve
+	done   chan struct{}   // closed by Expire, once: the instance ends with it
+	behind context.Context // that of the call which it serves: for its values only
 }
 
-func newInstance() *instance { return &instance{done: make(chan struct{})} }
+// newInstance makes an instance that is not started, for a pool.
+func newInstance() *Slot {
+	i := &instance{done: make(chan struct{})}
+	return i.Hold(i)
+}
+
+var _ Instance = (*instance)(nil)
 
 // instanceKey finds the instance behind a wrapped context.
 type instanceKey struct{}
@@ -71,25 +67,24 @@ func (i *instance) Err() error {
 	return nil
 }
 
-// Value implements context.Context.
+// Value implements context.Context. Past the deadline there are no values: a
+// goroutine of a context that a host call derived may ask for them then, when
+// the call behind them is over.
 func (i *instance) Value(key any) any {
 	switch {
 	case key == (instanceKey{}):
 		return i
+	case i.expired.Load():
+		return nil
 	case i.behind != nil:
 		return i.behind.Value(key)
 	}
 	return nil
 }
 
-// expire ends the call that runs, and with it the instance. wazero only marks
-// the module; the guest itself runs into the mark. Closing the module here
-// would take the memory from under running code.
-func (i *instance) expire() {
-	if i.expired.CompareAndSwap(false, true) {
-		close(i.done)
-	}
-}
+// Expire implements Instance: host calls that wait return, and the guest traps
+// at its next tick.
+func (i *instance) Expire() { close(i.done) }
 
 func (i *instance) started() bool { return i.module != nil }
 
@@ -98,11 +93,11 @@ func (i *instance) started() bool { return i.module != nil }
 func (i *instance) instantiate(p *Plugin) (err error) {
 	i.plugin = p
 	r := p.module.runtime
-	if i.memory, err = newLinear(p.memory, p.module.minimum, &r.memories); err != nil {
+	if i.memory, err = newLinear(p.memory, p.module.minimum, &r.memories, &p.used); err != nil {
 		return err
 	}
 	ctx := experimental.WithMemoryAllocator(i, i.memory)
-	module, err := r.wazero.InstantiateModule(ctx, p.module.compiled, i.config())
+	module, err := r.wazero.InstantiateModule(ctx, p.module.compiled, r.GuestConfig(&i.Slot, i.done))
 	if err != nil {
 		return err
 	}
@@ -110,36 +105,13 @@ func (i *instance) instantiate(p *Plugin) (err error) {
 		return errExited
 	}
 	i.module = module
+	i.tank.gauge, _ = module.ExportedGlobal(meter.Fuel).(api.MutableGlobal)
 	i.alloc = module.ExportedFunction(abi.ExportAlloc)
 	i.call = module.ExportedFunction(abi.ExportCall)
 	return nil
 }
 
 var errExited = errors.New("the guest has exited")
-
-// config is WASI without capabilities: no files, arguments, environment or
-// sockets; the clocks and the randomness are real.
-func (i *instance) config() wazero.ModuleConfig {
-	return wazero.NewModuleConfig().
-		WithName(""). // any number of instances
-		WithStartFunctions("_initialize").
-		WithSysWalltime().
-		WithSysNanotime().
-		WithNanosleep(i.sleep).
-		WithRandSource(rand.Reader).
-		WithStdout(newLines("stdout", i.plugin.options.Print, i.expired.Load)).
-		WithStderr(newLines("stderr", i.plugin.options.Print, i.expired.Load))
-}
-
-// sleep is the guest's, and ends with the deadline as everything does.
-func (i *instance) sleep(nanoseconds int64) {
-	t := time.NewTimer(time.Duration(nanoseconds))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-i.done:
-	}
-}
 
 // register returns the registration document, in the guest's memory.
 func (i *instance) register() ([]byte, error) {
@@ -166,9 +138,6 @@ func (i *instance) output(limit int) ([]byte, error) {
 // serve runs one call.
 func (i *instance) serve(number uint32, request *abi.Request, to guest.Receiver) error {
 	i.healthy, i.result = false, i.result[:0]
-	if i.stale {
-		i.renew()
-	}
 	size, err := i.write(request)
 	if err != nil {
 		return i.explain(err)
@@ -193,15 +162,6 @@ func (i *instance) serve(number uint32, request *abi.Request, to guest.Receiver)
 	}
 	i.healthy = true
 	return err
-}
-
-// renew replaces the function that calls go through: wazero's machine stack
-// grows with the guest's recursion, up to 100 MB, and a function keeps it. The
-// few microseconds are spent after slow calls only, since deep recursion is
-// slow.
-func (i *instance) renew() {
-	i.stale = false
-	i.call = i.module.ExportedFunction(abi.ExportCall)
 }
 
 // write encodes the request straight into the guest's memory.
@@ -260,15 +220,18 @@ func (i *instance) explain(err error) error {
 	if i.expired.Load() {
 		return fmt.Errorf("%w: %s", guest.ErrTimeout, protocol.CutText(err.Error(), maxCause))
 	}
+	if errors.Is(err, guest.ErrFuel) {
+		return fmt.Errorf("%w: %s", guest.ErrFuel, protocol.CutText(err.Error(), maxCause))
+	}
 	if text := err.Error(); len(text) > maxCause {
 		err = errors.New(protocol.CutText(text, maxCause))
 	}
 	return &guest.Fault{Cause: err}
 }
 
-// close frees the instance. It must not be running. The module may have been
-// marked as closed already without its memory being freed, so both are.
-func (i *instance) close() {
+// Close implements Instance. The module may have been marked as closed already
+// without its memory being freed, so both are.
+func (i *instance) Close() {
 	if i.module != nil {
 		_ = i.module.Close(context.Background()) // there is nothing else to close, and nothing that can fail
 	}

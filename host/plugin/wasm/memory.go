@@ -18,6 +18,7 @@ type linear struct {
 	bytes    []byte
 	reserved []byte
 	live     *atomic.Int64
+	used     *atomic.Int64
 }
 
 var (
@@ -27,13 +28,14 @@ var (
 
 // newLinear reserves limit bytes and makes minimum of them usable, so that
 // wazero, which panics where the minimum cannot be had, does not ask in vain.
-// live counts the reservations that are not freed yet.
-func newLinear(limit, minimum uint64, live *atomic.Int64) (*linear, error) {
+// live counts the reservations that are not freed yet, used the bytes that are
+// usable.
+func newLinear(limit, minimum uint64, live, used *atomic.Int64) (*linear, error) {
 	reserved, err := reserve(int(limit))
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of memory: %w", limit, err)
 	}
-	m := &linear{reserved: reserved, live: live}
+	m := &linear{reserved: reserved, live: live, used: used}
 	live.Add(1)
 	if m.Reallocate(minimum) == nil {
 		m.Free()
@@ -55,6 +57,7 @@ func (m *linear) Reallocate(size uint64) []byte {
 		if commit(m.reserved, len(m.bytes), int(size)) != nil {
 			return nil
 		}
+		m.used.Add(int64(size) - int64(len(m.bytes)))
 		m.bytes = m.reserved[:size:size]
 	}
 	return m.bytes
@@ -66,6 +69,7 @@ func (m *linear) Free() {
 	if m.reserved == nil {
 		return
 	}
+	m.used.Add(-int64(len(m.bytes)))
 	reserved := m.reserved
 	m.bytes, m.reserved = nil, nil
 	release(reserved)

@@ -20,6 +20,7 @@ import (
 type Module struct {
 	runtime  *Runtime
 	compiled wazero.CompiledModule
+	depth    int // how deep calls may nest
 	// minimum is the memory that the module cannot start without, in bytes.
 	minimum uint64
 }
@@ -129,6 +130,17 @@ func (m *Module) checkImports() (problems []error) {
 	return problems
 }
 
+// Imports returns the names of the operations that the module imports.
+func (m *Module) Imports() []string {
+	var names []string
+	for _, f := range m.compiled.ImportedFunctions() {
+		if module, name, _ := f.Import(); module == abi.Namespace && name != abi.ImportTake {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // signature spells a function's type as the text format does.
 func signature(params, results []api.ValueType) string {
 	return "(" + typeNames(params) + ") → (" + typeNames(results) + ")"
@@ -149,7 +161,7 @@ func (m *Module) Start(o guest.Options) (*Plugin, error) {
 	if m.minimum > limit {
 		return nil, fmt.Errorf("needs at least %d bytes of memory, over its limit of %d", m.minimum, limit)
 	}
-	p := &Plugin{module: m, options: o, memory: limit, calls: newPool(o, m.runtime.watchdog)}
+	p := &Plugin{module: m, options: o, memory: limit, calls: newPool(o, m.runtime, newInstance)}
 	if err := p.probe(); err != nil {
 		p.Close()
 		return nil, err

@@ -1,6 +1,7 @@
 package wasm_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -31,7 +32,7 @@ func TestCompileRefuses(t *testing.T) {
 	} {
 		t.Run(c.fixture, func(t *testing.T) {
 			t.Parallel()
-			_, err := h.Compile(plugintest.Fixture(t, c.fixture))
+			_, err := h.Compile(context.Background(), plugintest.Fixture(t, c.fixture), 0)
 			if err == nil {
 				t.Fatal("compiles")
 			}
@@ -56,7 +57,7 @@ func TestCompileRefusesWhatIsNoModule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := h.Compile(module); err == nil {
+			if _, err := h.Compile(context.Background(), module, 0); err == nil {
 				t.Fatal("compiles")
 			}
 		})
@@ -82,7 +83,7 @@ func TestStartRefuses(t *testing.T) {
 	} {
 		t.Run(c.fixture, func(t *testing.T) {
 			t.Parallel()
-			m, err := h.Compile(plugintest.Fixture(t, c.fixture))
+			m, err := h.Compile(context.Background(), plugintest.Fixture(t, c.fixture), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +119,7 @@ func TestCacheDir(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			m, err := r.Compile(plugintest.Fixture(t, "echo"))
+			m, err := r.Compile(context.Background(), plugintest.Fixture(t, "echo"), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,22 +11,23 @@ import (
 // an unfinished one; more of it is dropped.
 type lines struct {
 	stream  string
-	take    func(stream string, line []byte) // may be nil
-	expired func() bool
+	of      *Slot
+	charge  func(units int64)
 	partial []byte
 }
 
-func newLines(stream string, take func(stream string, line []byte), expired func() bool) *lines {
-	return &lines{stream: stream, take: take, expired: expired}
+func newLines(stream string, of *Slot, charge func(units int64)) *lines {
+	return &lines{stream: stream, of: of, charge: charge}
 }
 
 // Write implements io.Writer. It fails only past the guest's deadline: one call
 // of fd_write makes as many writes as its vector has entries, and nothing else
 // would end it.
 func (l *lines) Write(p []byte) (int, error) {
-	if l.expired() {
+	if l.of.expired.Load() {
 		return 0, context.DeadlineExceeded
 	}
+	l.charge(hostCallFuel + int64(len(p)))
 	n := len(p)
 	for {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
@@ -34,8 +35,12 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !ended {
 			return n, nil
 		}
-		if l.take != nil {
-			l.take(l.stream, bytes.TrimSuffix(l.partial, []byte{'\r'}))
+		if l.of.expired.Load() {
+			return 0, context.DeadlineExceeded
+		}
+		l.charge(hostCallFuel) // a line costs more than its bytes
+		if take := l.of.pool.options.Print; take != nil {
+			take(l.of.id, l.stream, bytes.TrimSuffix(l.partial, []byte{'\r'}))
 		}
 		l.partial, p = l.partial[:0], rest
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/capability"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 )
 
@@ -17,6 +19,7 @@ type Plugin struct {
 	memory   uint64 // limit of an instance, in bytes
 	calls    *pool
 	document []byte
+	used     atomic.Int64 // bytes of its instances' memory
 }
 
 var (
@@ -32,6 +35,15 @@ func (p *Plugin) Handler(number uint32) guest.Handler {
 	return &handler{plugin: p, number: number}
 }
 
+// Imports implements guest.Plugin.
+func (p *Plugin) Imports() []string { return p.module.Imports() }
+
+// Narrow implements guest.Plugin.
+func (p *Plugin) Narrow(access *capability.Access) { p.calls.options.Access = access }
+
+// Memory implements guest.Plugin.
+func (p *Plugin) Memory() int64 { return p.used.Load() }
+
 // Instances implements guest.Plugin.
 func (p *Plugin) Instances() (all, running int) { return p.calls.size() }
 
@@ -40,26 +52,27 @@ func (p *Plugin) Close() { p.calls.close() }
 
 // handler is one function of a plugin and its place in the pool.
 type handler struct {
+	Lane
 	plugin *Plugin
 	number uint32
-
-	// Guarded by the pool's lock.
-	running int
-	waiting queue
 }
 
 // Call implements guest.Handler.
 func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiver) error {
 	p := h.plugin
-	i, err := p.calls.acquire(ctx, h, to)
+	slot, err := p.calls.acquire(ctx, &h.Lane, to)
 	if err != nil {
 		return err
 	}
 	healthy := false
-	defer func() { p.calls.release(i, healthy) }() // also where to panics
+	i := slot.guest.(*instance)
+	defer func() { // also where to panics
+		p.module.runtime.turns.end(&i.stint)
+		p.calls.release(slot, healthy)
+	}()
 	if !i.started() {
 		if err := p.start(i); err != nil {
-			return p.failed(err)
+			return p.calls.failed(slot, err)
 		}
 	}
 	i.behind = ctx
@@ -67,35 +80,21 @@ func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiv
 	i.behind = nil
 	if err != nil {
 		healthy = i.healthy
-		return p.failed(err)
+		return p.calls.failed(slot, err)
 	}
 	healthy = true
 	return nil
 }
 
-// failed counts what became of a call.
-func (p *Plugin) failed(err error) error {
-	var fault *guest.Fault
-	switch {
-	case errors.Is(err, guest.ErrTimeout):
-		p.options.Counters.Timeouts.Add(1)
-	case errors.As(err, &fault):
-		p.options.Counters.Faults.Add(1)
-	default:
-		p.options.Counters.Errors.Add(1)
-	}
-	return err
-}
-
 // probe starts the first instance and keeps what it registers.
 func (p *Plugin) probe() error {
-	h := &handler{plugin: p}
-	i, err := p.calls.acquire(context.Background(), h, silent{})
+	slot, err := p.calls.acquire(context.Background(), new(Lane), silent{})
 	if err != nil {
 		return err
 	}
-	err = p.start(i)
-	p.calls.release(i, err == nil)
+	err = p.start(slot.guest.(*instance))
+	p.module.runtime.turns.end(&slot.stint)
+	p.calls.release(slot, err == nil)
 	return err
 }
 
@@ -114,7 +113,8 @@ func (p *Plugin) start(i *instance) error {
 	} else if !bytes.Equal(document, p.document) {
 		return &guest.Fault{Cause: errors.New("registers something else than its first instance did")}
 	}
-	p.calls.restart(i)
+	i.tank.end()
+	p.calls.restart(&i.Slot)
 	return nil
 }
 

@@ -2,9 +2,11 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 )
 
@@ -15,45 +17,58 @@ import (
 // last is used first, so that the others grow old and are trimmed.
 type pool struct {
 	limit    int
+	inFlight int // calls that run and wait
 	single   bool
 	deadline time.Duration
+	options  guest.Options // as the plugin was started with, Access narrowed
 	counters *guest.Counters
 	watchdog *watchdog
+	id       uint64       // of the pool, in the ids of its calls
+	build    func() *Slot // a new instance, not started
 
-	mu       sync.Mutex
-	free     []*instance
-	running  []*instance
-	waiting  queue
-	waiters  int
-	calls    uint64 // not yet in counters
-	unneeded int    // free instances that no call has needed since the last trim
-	closed   bool
-	drained  chan struct{} // closed when the last call of a closed pool ends
+	mu        sync.Mutex
+	stopwatch stopwatch
+	free      []*Slot
+	running   []*Slot
+	waiting   queue
+	waiters   int
+	sequence  uint64 // calls so far
+	// What is not yet in counters.
+	calls     uint64
+	hostCalls uint64
+	fuel      int64
+	unneeded  int // free instances that no call has needed since the last trim
+	closed    bool
+	drained   chan struct{} // closed when the last call of a closed pool ends
 }
 
-// maxWaiters bounds the calls that wait for one plugin; one more is refused at
-// once.
-const maxWaiters = 16 << 10
-
-func newPool(o guest.Options, w *watchdog) *pool {
+func newPool(o guest.Options, r *Runtime, build func() *Slot) *pool {
 	p := &pool{
-		limit: max(o.Instances, 1), single: o.Single, deadline: o.Deadline,
-		counters: o.Counters, watchdog: w, drained: make(chan struct{}),
+		limit: max(o.Instances, 1), inFlight: o.InFlight, single: o.Single, deadline: o.Deadline, options: o, build: build,
+		counters: o.Counters, watchdog: r.watchdog, id: r.pools.Add(1), stopwatch: stopwatch{start: time.Now(), left: measuredPerTick}, drained: make(chan struct{}),
+	}
+	if p.inFlight <= 0 {
+		p.inFlight = guest.DefaultInFlight
 	}
 	if p.single {
 		p.limit = 1
 	}
-	w.add(p)
+	r.watchdog.add(p)
 	return p
 }
 
 // acquire returns an instance, started or not, that runs for caller until
 // release.
-func (p *pool) acquire(ctx context.Context, h *handler, caller guest.Receiver) (*instance, error) {
+func (p *pool) acquire(ctx context.Context, h *Lane, caller guest.Receiver) (*Slot, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, guest.ErrClosed
+	}
+	if len(p.running)+p.waiters >= p.inFlight {
+		p.mu.Unlock()
+		p.counters.Busy.Add(1)
+		return nil, guest.ErrBusy
 	}
 	if p.admits(h) {
 		i := p.take()
@@ -62,12 +77,7 @@ func (p *pool) acquire(ctx context.Context, h *handler, caller guest.Receiver) (
 		p.watchdog.rouse()
 		return i, nil
 	}
-	if p.waiters >= maxWaiters {
-		p.mu.Unlock()
-		p.counters.Busy.Add(1)
-		return nil, guest.ErrBusy
-	}
-	w := &waiter{handler: h, caller: caller, ready: make(chan *instance, 1)}
+	w := &waiter{handler: h, caller: caller, ready: make(chan *Slot, 1)}
 	p.enqueue(w)
 	p.mu.Unlock()
 	return p.wait(ctx, w)
@@ -75,15 +85,17 @@ func (p *pool) acquire(ctx context.Context, h *handler, caller guest.Receiver) (
 
 // admits reports whether a call may run now. While fewer than limit run there
 // is no one waiting whom it would overtake.
-func (p *pool) admits(h *handler) bool {
+func (p *pool) admits(h *Lane) bool {
 	return len(p.running) < p.limit || !p.single && h.running == 0
 }
 
 // take returns the free instance used last, or a new one that is not started.
-func (p *pool) take() *instance {
+func (p *pool) take() *Slot {
 	n := len(p.free) - 1
 	if n < 0 {
-		return newInstance()
+		i := p.build()
+		i.pool, i.tank.limit = p, p.options.Fuel
+		return i
 	}
 	i := p.free[n]
 	p.free[n] = nil
@@ -92,15 +104,18 @@ func (p *pool) take() *instance {
 	return i
 }
 
-func (p *pool) begin(i *instance, h *handler, caller guest.Receiver) {
+func (p *pool) begin(i *Slot, h *Lane, caller guest.Receiver) {
 	i.serving, i.caller, i.since, i.slow = h, caller, 0, false
+	p.sequence++
+	i.began = p.stopwatch.begin(p.sequence)
+	i.id = operation.CallID{Pool: p.id, Number: p.sequence}
 	i.place = len(p.running)
 	p.running = append(p.running, i)
 	h.running++
 	p.calls++
 }
 
-func (p *pool) end(i *instance) {
+func (p *pool) end(i *Slot) {
 	last := len(p.running) - 1
 	moved := p.running[last]
 	p.running[i.place] = moved
@@ -109,10 +124,12 @@ func (p *pool) end(i *instance) {
 	p.running = p.running[:last]
 	i.serving.running--
 	i.serving, i.caller = nil, nil
+	p.hostCalls += i.hostCalls
+	i.hostCalls = 0
 }
 
 // restart lets the deadline of a running instance begin anew.
-func (p *pool) restart(i *instance) {
+func (p *pool) restart(i *Slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i.since, i.slow = 0, false
@@ -120,12 +137,16 @@ func (p *pool) restart(i *instance) {
 
 // release ends the run of an instance. A healthy one serves the next call;
 // another one is gone.
-func (p *pool) release(i *instance, healthy bool) {
+func (p *pool) release(i *Slot, healthy bool) {
+	i.tank.end()
+	took := p.stopwatch.took(i.began)
 	p.mu.Lock()
 	h := i.serving
+	p.stopwatch.count(took, i.since)
 	p.end(i)
+	p.fuel += i.tank.used
+	i.tank.used = 0
 	healthy = healthy && !i.expired.Load()
-	i.stale = i.slow
 	keep := healthy && !p.closed
 	if keep {
 		p.free = append(p.free, i)
@@ -136,11 +157,7 @@ func (p *pool) release(i *instance, healthy bool) {
 	if p.closed && len(p.running) == 0 {
 		close(p.drained)
 	}
-	slow := i.slow
 	p.mu.Unlock()
-	if slow {
-		p.watchdog.heavy.Store(true)
-	}
 	if !keep {
 		i.close()
 	}
@@ -152,7 +169,7 @@ func (p *pool) release(i *instance, healthy bool) {
 // admitWaiters hands over what a call of handler h has left: its place goes to
 // whoever waits longest, and h's reserved place, where it is empty now, to the
 // first that waits for h.
-func (p *pool) admitWaiters(h *handler) {
+func (p *pool) admitWaiters(h *Lane) {
 	for p.waiters > 0 {
 		w := p.waiting.first
 		if !p.admits(w.handler) {
@@ -180,11 +197,11 @@ func (p *pool) dequeue(w *waiter) {
 }
 
 // wait returns the instance that w is given, or ErrBusy.
-func (p *pool) wait(ctx context.Context, w *waiter) (*instance, error) {
+func (p *pool) wait(ctx context.Context, w *waiter) (*Slot, error) {
 	w.caller.Yield()
 	t := time.NewTimer(p.deadline)
 	defer t.Stop()
-	var i *instance
+	var i *Slot
 	select {
 	case i = <-w.ready:
 	case <-t.C:
@@ -201,7 +218,7 @@ func (p *pool) wait(ctx context.Context, w *waiter) (*instance, error) {
 }
 
 // giveUp leaves the queue, or returns the instance where that came first.
-func (p *pool) giveUp(w *waiter) *instance {
+func (p *pool) giveUp(w *waiter) *Slot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -213,6 +230,23 @@ func (p *pool) giveUp(w *waiter) *instance {
 	}
 }
 
+// failed counts what became of a call, and says which one it was.
+func (p *pool) failed(i *Slot, err error) error {
+	var fault *guest.Fault
+	switch {
+	case errors.Is(err, guest.ErrTimeout):
+		p.counters.Timeouts.Add(1)
+	case errors.Is(err, guest.ErrFuel):
+		p.counters.OutOfFuel.Add(1)
+	case errors.As(err, &fault):
+		p.counters.Faults.Add(1)
+	default:
+		p.counters.Errors.Add(1)
+		p.counters.Codes.Add(err)
+	}
+	return &guest.CallError{Call: i.id, Err: err}
+}
+
 // watch looks at what runs: it ends what has passed the deadline and lets the
 // callers of what runs long know. It reports whether anything runs. Yield is
 // called under the lock, so that it cannot hit a later call.
@@ -220,6 +254,7 @@ func (p *pool) watch(now time.Duration, aborted bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count()
+	p.stopwatch.tick(now)
 	for _, i := range p.running {
 		switch {
 		case i.since == 0:
@@ -241,7 +276,7 @@ func (p *pool) watch(now time.Duration, aborted bool) bool {
 func (p *pool) trim() {
 	p.mu.Lock()
 	n := max(min(p.unneeded, len(p.free)-1), 0)
-	surplus := append([]*instance(nil), p.free[:n]...)
+	surplus := append([]*Slot(nil), p.free[:n]...)
 	p.free = append(p.free[:0], p.free[n:]...)
 	clear(p.free[len(p.free):cap(p.free)])
 	p.unneeded = len(p.free)
@@ -251,11 +286,14 @@ func (p *pool) trim() {
 	}
 }
 
-// count adds the calls to the counters that all versions share. Counting them
+// count adds what was counted to the counters that all versions share. Counting them
 // there one by one would cost each a write to memory that cores fight for.
 func (p *pool) count() {
 	p.counters.Calls.Add(p.calls)
-	p.calls = 0
+	p.counters.HostCalls.Add(p.hostCalls)
+	p.counters.Durations.Take(&p.stopwatch.tally)
+	p.counters.Fuel.Add(uint64(p.fuel))
+	p.calls, p.hostCalls, p.fuel = 0, 0, 0
 }
 
 func (p *pool) size() (all, running int) {

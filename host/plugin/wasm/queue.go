@@ -6,10 +6,10 @@ import "github.com/mesh-host/mesh-host/host/plugin/guest"
 // of the pool and that of its handler, so that the next one of either is found
 // at once however many wait.
 type waiter struct {
-	handler *handler
+	handler *Lane
 	caller  guest.Receiver
 	// ready gets the instance; it has room for it.
-	ready chan *instance
+	ready chan *Slot
 	links [2]link
 }
 

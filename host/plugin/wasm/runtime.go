@@ -20,12 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/mesh-host/mesh-host/host/operation"
-	"github.com/mesh-host/mesh-host/host/protocol"
 )
-
-// compilationWorkers compile one module; a large one is loaded in half the
-// time, and the host's other work still gets a core.
-const compilationWorkers = 2
 
 // Config is what a Runtime is made with.
 type Config struct {
@@ -34,23 +29,27 @@ type Config struct {
 	CacheDir string
 	// Operations are the host functions that guests can import.
 	Operations operation.Table
-	// Unbounded compiles guests without the check that lets a deadline end
-	// them: a guest that spins then never ends. For benchmarks.
-	Unbounded bool
+	// Unmetered compiles guests as they are, without the meter that bounds them:
+	// a guest that spins then never ends. For benchmarks.
+	Unmetered bool
 	// Log takes what goes wrong in the host's own part.
 	Log *slog.Logger
 }
 
 // Runtime compiles and runs guests. It is safe for concurrent use.
 type Runtime struct {
-	wazero   wazero.Runtime
-	cache    wazero.CompilationCache
-	exports  map[string]map[string]api.FunctionDefinition // host functions by module and name
-	watchdog *watchdog
-	log      *slog.Logger
-	memories atomic.Int64
-	cacheDir string // "" without a cache on disk
-	same     sameness
+	wazero    wazero.Runtime
+	cache     wazero.CompilationCache
+	exports   map[string]map[string]api.FunctionDefinition // host functions by module and name
+	watchdog  *watchdog
+	turns     *turns
+	unmetered bool
+	log       *slog.Logger
+	memories  atomic.Int64
+	pools     atomic.Uint64 // made so far: calls are named after them
+	cacheDir  string        // "" without a cache on disk
+	same      sameness
+	compiling atomic.Int32
 }
 
 // New makes a runtime. The caller must Close it.
@@ -58,14 +57,15 @@ func New(cfg Config) (*Runtime, error) {
 	ctx := context.Background()
 	cache := openCache(cfg.CacheDir, cfg.Log)
 	r := &Runtime{
-		cache:    cache,
-		cacheDir: cfg.CacheDir,
-		log:      cfg.Log,
+		cache:     cache,
+		cacheDir:  cfg.CacheDir,
+		unmetered: cfg.Unmetered,
+		turns:     newTurns(),
+		log:       cfg.Log,
 		wazero: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2).
 			WithCompilationCache(cache).
-			WithDebugInfoEnabled(false).
-			WithCloseOnContextDone(!cfg.Unbounded)),
+			WithDebugInfoEnabled(false)),
 	}
 	if err := r.defineHost(ctx, cfg.Operations); err != nil {
 		return nil, errors.Join(fmt.Errorf("wasm: define host functions: %w", err), r.release())
@@ -119,15 +119,21 @@ func checkWritable(dir string) error {
 }
 
 func (r *Runtime) defineHost(ctx context.Context, operations operation.Table) error {
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.wazero); err != nil {
+	metered := experimental.WithFunctionListenerFactory(ctx, experimental.FunctionListenerFactoryFunc(meterWASI))
+	if _, err := wasi_snapshot_preview1.Instantiate(metered, r.wazero); err != nil {
 		return err
 	}
 	mesh, err := r.instantiateOperations(ctx, operations)
 	if err != nil {
 		return err
 	}
+	ticks, err := r.defineMeter(ctx)
+	if err != nil {
+		return err
+	}
 	r.exports = map[string]map[string]api.FunctionDefinition{
-		mesh.Name(): mesh.ExportedFunctionDefinitions(),
+		mesh.Name():  mesh.ExportedFunctionDefinitions(),
+		ticks.Name(): ticks.ExportedFunctionDefinitions(),
 		wasi_snapshot_preview1.ModuleName: r.wazero.Module(wasi_snapshot_preview1.ModuleName).
 			ExportedFunctionDefinitions(),
 	}
@@ -144,33 +150,11 @@ func (r *Runtime) Abort() { r.watchdog.aborted.Store(true) }
 // Close frees everything. All plugins must have been closed.
 func (r *Runtime) Close() error {
 	r.watchdog.close()
+	r.turns.close()
 	return r.release()
 }
 
 func (r *Runtime) release() error {
 	ctx := context.Background()
 	return errors.Join(r.wazero.Close(ctx), r.cache.Close(ctx))
-}
-
-// Compile checks and compiles a module. The error says what is wrong with it.
-// The caller must Close the module.
-func (r *Runtime) Compile(binary []byte) (*Module, error) {
-	bounded, err := boundTables(binary)
-	if err != nil {
-		return nil, err
-	}
-	defer r.same.lock(bounded)()
-	ctx := experimental.WithCompilationWorkers(context.Background(), compilationWorkers)
-	compiled, err := r.wazero.CompileModule(ctx, bounded)
-	if err != nil && r.renewCache(err) {
-		compiled, err = r.wazero.CompileModule(ctx, bounded)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("not a usable WebAssembly module: %s", protocol.CutText(err.Error(), maxCause))
-	}
-	m := &Module{runtime: r, compiled: compiled}
-	if err := m.check(); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return m, nil
 }

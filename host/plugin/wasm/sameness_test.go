@@ -1,6 +1,7 @@
 package wasm_test
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"testing"
@@ -21,7 +22,7 @@ func TestHammerCompileOfOneContent(t *testing.T) {
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
-				m, err := r.Compile(module)
+				m, err := r.Compile(context.Background(), module, 0)
 				if err != nil {
 					t.Error(err)
 					return

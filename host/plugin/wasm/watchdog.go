@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,15 +15,12 @@ const (
 	restAfter = 50
 	// trimAfter is how long an instance stays unused before it is closed.
 	trimAfter = time.Minute
-	// giveBackAfter is how often memory is given back to the system, at most.
-	giveBackAfter = 5 * time.Second
 )
 
 // watchdog ends the calls of all pools that pass their deadline. It sleeps
 // while nothing runs.
 type watchdog struct {
 	resting atomic.Bool
-	heavy   atomic.Bool // calls ran long since memory was last given back
 	aborted atomic.Bool // every call has passed its deadline
 	wake    chan struct{}
 	stop    chan struct{}
@@ -75,8 +71,6 @@ func (w *watchdog) run() {
 	start := time.Now()
 	trim := time.NewTicker(trimAfter)
 	defer trim.Stop()
-	give := time.NewTicker(giveBackAfter)
-	defer give.Stop()
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	for idle := 0; ; {
@@ -85,8 +79,6 @@ func (w *watchdog) run() {
 			return
 		case <-trim.C:
 			w.each(func(p *pool) bool { p.trim(); return false })
-		case <-give.C:
-			w.giveBack()
 		case <-w.wake:
 			w.resting.Store(false)
 			ticks.Reset(tick)
@@ -99,15 +91,6 @@ func (w *watchdog) run() {
 				ticks.Stop()
 			}
 		}
-	}
-}
-
-// giveBack returns memory to the system after calls that ran long: recursion
-// grows the machine stacks of guests to hundreds of megabytes, which the
-// runtime would keep for minutes.
-func (w *watchdog) giveBack() {
-	if w.heavy.Swap(false) {
-		w.stopped.Go(debug.FreeOSMemory)
 	}
 }
 

@@ -9,6 +9,8 @@ func operations(p *mesh.Plugin) {
 	p.Command("log", logLine)
 	p.Command("config.get", configGet)
 	keyValue(p)
+	p.Capability("http", "http.fetch")
+	p.Command("http.fetch", httpFetch)
 	connections(p)
 	users(p)
 	rooms(p)
