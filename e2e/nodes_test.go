@@ -109,8 +109,10 @@ func (x *cluster) crowd(t *testing.T, clientsOfNode, rooms int) *crowd {
 			slices.Sort(mine)
 			c.rooms[in.id] = slices.Compact(mine)
 		}
+	}
+	for _, clients := range c.ofNode {
 		joining.Go(func() {
-			for _, in := range c.ofNode[i] {
+			for _, in := range clients {
 				for _, room := range c.rooms[in.id] {
 					if _, err := in.ask("mesh/join-room", object("roomName", room)); err != nil {
 						t.Error(err)
