@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // checkOrigin says what is wrong with one element of HandshakeConfig.Origins,
@@ -19,7 +21,7 @@ func checkOrigin(origin string) string {
 		return `write "https://app.example.com", "https://*.example.com" or "*"`
 	}
 	// The RFC 6454 serialisation that browsers send: lower case, ASCII.
-	if origin != strings.ToLower(origin) || !isASCII(origin) {
+	if origin != strings.ToLower(origin) || !protocol.IsASCII(origin) {
 		return "browsers send origins in lower case, and in punycode where a name is not ASCII"
 	}
 	u, err := url.Parse(scheme + "://" + strings.TrimPrefix(host, "*."))
@@ -50,14 +52,4 @@ func checkOriginPort(u *url.URL) string {
 		return "browsers leave out the default port :" + port
 	}
 	return ""
-}
-
-// isASCII tells whether s has only printable ASCII.
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

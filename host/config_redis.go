@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
 // RedisConfig is the Redis that the nodes of a cluster share. Without a URL and
@@ -235,7 +237,7 @@ const maxPrefix = 64
 // isPrefix tells whether keys can begin with a text: braces would decide on their
 // hash slots.
 func isPrefix(text string) bool {
-	return text != "" && len(text) <= maxPrefix && isASCII(text) && !strings.ContainsAny(text, "{}")
+	return text != "" && len(text) <= maxPrefix && protocol.IsASCII(text) && !strings.ContainsAny(text, "{}")
 }
 
 // redisParts is what a URL says.

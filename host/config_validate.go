@@ -97,7 +97,7 @@ func (p *problems) token(key, token string) {
 		p.add(key, "it is too short: at least %d characters", minToken)
 	case len(token) > maxToken:
 		p.add(key, "it is too long: at most %d characters", maxToken)
-	case !isASCII(token):
+	case !protocol.IsASCII(token):
 		p.add(key, "it has a space, a control character or one that is not ASCII: a header cannot carry it")
 	}
 }

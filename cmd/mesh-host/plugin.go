@@ -100,6 +100,29 @@ func pluginConfig(flags *pflag.FlagSet) (json.RawMessage, error) {
 	return develop.ReadConfig(text, file)
 }
 
+// readPlugin reads a plugin's file and the settings that the flags give it.
+func readPlugin(flags *pflag.FlagSet, file string) (module []byte, config json.RawMessage, err error) {
+	if config, err = pluginConfig(flags); err != nil {
+		return nil, nil, asUsage(err)
+	}
+	module, err = develop.ReadModule(file)
+	return module, config, err
+}
+
+// readProject reads which project a command is about: its folder, the working
+// directory unless an argument names another, and the language that --lang says,
+// "" where the files do.
+func readProject(args []string, lang string) (dir string, language develop.Language, err error) {
+	dir = "."
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	if lang != "" {
+		language, err = develop.ParseLanguage(lang)
+	}
+	return dir, language, asUsage(err)
+}
+
 // printJSON prints a result for programs, indented.
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)

@@ -29,16 +29,13 @@ bounds it), and how long an instance takes to start. The machine should be at re
 		Args: needs(1, needFile),
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
-			if o.Config, err = pluginConfig(c.Flags()); err != nil {
-				return asUsage(err)
+			if o.Module, o.Config, err = readPlugin(c.Flags(), args[0]); err != nil {
+				return err
 			}
 			if payload != "" {
 				o.Payload = json.RawMessage(payload)
 			}
 			o.File = args[0]
-			if o.Module, err = develop.ReadModule(args[0]); err != nil {
-				return err
-			}
 			return untilInterrupted(c, func(ctx context.Context) error {
 				measured, err := develop.Bench(ctx, o)
 				if err != nil {

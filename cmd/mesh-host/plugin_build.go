@@ -29,15 +29,10 @@ load, 2 a command line or a folder that means nothing.`,
   mesh-host plugin build --lang tinygo`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := develop.BuildOptions{Dir: ".", Out: out, Output: c.ErrOrStderr()}
-			if len(args) > 0 {
-				o.Dir = args[0]
-			}
+			o := develop.BuildOptions{Out: out, Output: c.ErrOrStderr()}
 			var err error
-			if lang != "" {
-				if o.Language, err = develop.ParseLanguage(lang); err != nil {
-					return asUsage(err)
-				}
+			if o.Dir, o.Language, err = readProject(args, lang); err != nil {
+				return err
 			}
 			if o.Optimise, err = develop.ParseOptimise(optimise); err != nil {
 				return asUsage(err)

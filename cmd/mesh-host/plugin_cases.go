@@ -42,11 +42,7 @@ Exit codes: 0 all is as expected, 1 something is not, 2 cases that mean nothing.
   mesh-host plugin test --config '{"word": "Good day"}' build/hello.wasm cases.json`,
 		Args: needs(2, "name the .wasm file and the file of cases: mesh-host plugin test build/hello.wasm cases.json"),
 		RunE: func(c *cobra.Command, args []string) error {
-			config, err := pluginConfig(c.Flags())
-			if err != nil {
-				return asUsage(err)
-			}
-			module, err := develop.ReadModule(args[0])
+			module, config, err := readPlugin(c.Flags(), args[0])
 			if err != nil {
 				return err
 			}

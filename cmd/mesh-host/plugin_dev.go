@@ -34,15 +34,10 @@ says so.`,
   mesh-host plugin dev . --config config.toml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := develop.DevOptions{Dir: ".", Others: others, Output: c.OutOrStdout()}
-			if len(args) > 0 {
-				o.Dir = args[0]
-			}
+			o := develop.DevOptions{Others: others, Output: c.OutOrStdout()}
 			var err error
-			if lang != "" {
-				if o.Language, err = develop.ParseLanguage(lang); err != nil {
-					return asUsage(err)
-				}
+			if o.Dir, o.Language, err = readProject(args, lang); err != nil {
+				return err
 			}
 			if o.Host, err = devConfig(c); err != nil {
 				return err

@@ -23,11 +23,7 @@ Exit codes: 0 a plugin, 1 a file that no server would load.`,
   mesh-host plugin inspect --config '{"word": "Good day"}' hello.wasm`,
 		Args: needs(1, needFile),
 		RunE: func(c *cobra.Command, args []string) error {
-			config, err := pluginConfig(c.Flags())
-			if err != nil {
-				return asUsage(err)
-			}
-			module, err := develop.ReadModule(args[0])
+			module, config, err := readPlugin(c.Flags(), args[0])
 			if err != nil {
 				return err
 			}

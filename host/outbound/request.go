@@ -83,7 +83,8 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, badField("url", "http:// or https:// and a host")
 	case u.User != nil:
 		return nil, badField("url", "without user and password, which belong into a header")
-	case !isASCII(u.Host) || strings.Contains(u.Host, "%"):
+	// What another name is mapped to shall not depend on who maps it.
+	case !protocol.IsASCII(u.Host) || strings.Contains(u.Host, "%"):
 		return nil, badField("url", "a host in ASCII: punycode where it is not")
 	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
@@ -92,12 +93,6 @@ func parseURL(text string) (*url.URL, error) {
 		}
 	}
 	return u, nil
-}
-
-// isASCII tells whether s has only printable ASCII. Other names of hosts are
-// written in punycode: what a name is mapped to shall not depend on who maps it.
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func setHeaders(h http.Header, list []string) error {

@@ -90,6 +90,16 @@ func CutText(text string, limit int) string {
 	return text[:limit]
 }
 
+// IsASCII reports whether text has only printable ASCII, without spaces.
+func IsASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // stringSize is the length of what AppendString adds.
 func stringSize(s string) int {
 	size := len(s) + 2
