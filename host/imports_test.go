@@ -44,9 +44,10 @@ var mayImport = map[string][]string{
 	"host/engine":                    {"abi", "host/backplane", "host/exposure", "host/hub", "host/operation", "host/protocol", "host/record"},
 	"host/command":                   {"abi", "host/backplane", "host/engine", "host/exposure", "host/hub", "host/protocol"},
 	"host/plugin/guest":              {"abi", "host/capability", "host/operation", "host/protocol"},
-	"host/plugin/wasm":               {"abi", "host/capability", "host/operation", "host/plugin/guest", "host/plugin/wasm/meter", "host/protocol"},
+	"host/plugin/wasm":               {"abi", "host/capability", "host/operation", "host/plugin/guest", "host/plugin/wasm/meter", "host/plugin/wasm/section", "host/protocol"},
 	"host/plugin/wasm/meter":         {},
-	"host/plugin/extism":             {"abi", "host/capability", "host/operation", "host/plugin/guest", "host/plugin/wasm", "host/plugin/wasm/meter", "host/protocol"}, // shares pools and bounds
+	"host/plugin/wasm/section":       {},
+	"host/plugin/extism":             {"abi", "host/capability", "host/operation", "host/plugin/guest", "host/plugin/wasm", "host/plugin/wasm/meter", "host/plugin/wasm/section", "host/protocol"}, // shares pools and bounds
 	"host/plugin":                    {"abi", "host/capability", "host/command", "host/engine", "host/exposure", "host/hub", "host/operation", "host/plugin/extism", "host/plugin/guest", "host/plugin/wasm", "host/protocol"},
 	"host/plugin/plugintest":         {"abi", "host/backplane/memory", "host/capability", "host/command", "host/engine", "host/hub", "host/operation", "host/plugin/...", "host/protocol"},
 	"host/plugin/develop":            {"abi", "host/..."}, // what authors of plugins need: a host in one process

@@ -3,7 +3,6 @@ package develop
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/plugin/extism"
 	"github.com/mesh-host/mesh-host/host/plugin/wasm/meter"
+	"github.com/mesh-host/mesh-host/host/plugin/wasm/section"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -155,35 +155,33 @@ const maxSections = 1000
 // names.
 func sections(module []byte) ([]Section, error) {
 	var list []Section
-	for rest := module[8:]; len(rest) > 0; {
-		if len(list) == maxSections {
+	for part, err := range section.All(module) {
+		switch {
+		case len(list) == maxSections:
 			return nil, fmt.Errorf("the module has more than %d sections", maxSections)
+		case err != nil:
+			return nil, fmt.Errorf("the module is cut off or damaged: a section at byte %d does not fit", part.Start)
 		}
-		size, n := binary.Uvarint(rest[1:])
-		if n <= 0 || size > uint64(len(rest)-1-n) {
-			return nil, fmt.Errorf("the module is cut off or damaged: a section at byte %d does not fit", len(module)-len(rest))
-		}
-		end := 1 + n + int(size)
-		s := Section{Name: fmt.Sprintf("section %d", rest[0]), Bytes: end}
-		if id := int(rest[0]); id < len(sectionNames) {
+		s := Section{Name: fmt.Sprintf("section %d", part.ID), Bytes: len(part.Whole)}
+		if id := int(part.ID); id < len(sectionNames) {
 			s.Name = sectionNames[id]
-			if id == 0 {
-				s.Name += " " + customName(rest[1+n:end])
+			if id == section.Custom {
+				s.Name += " " + customName(part.Content)
 			}
 		}
 		list = append(list, s)
-		rest = rest[end:]
 	}
 	return list, nil
 }
 
 // customName is the name at the front of a custom section, for people.
-func customName(section []byte) string {
-	length, n := binary.Uvarint(section)
-	if n <= 0 || length > uint64(len(section)-n) {
+func customName(content []byte) string {
+	r := section.Reader{Rest: content}
+	name := r.Text()
+	if r.Bad {
 		return "?"
 	}
-	return printable(protocol.CutText(string(section[n:n+int(length)]), maxShownName))
+	return printable(protocol.CutText(name, maxShownName))
 }
 
 // maxShownName bounds a name of a module where it is shown, in bytes.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/plugin/wasm/section"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -21,14 +22,8 @@ const (
 	wasiModule = "wasi_snapshot_preview1"
 )
 
-// Sections of a module and kinds of what it imports and exports (WebAssembly
-// core 2, section 5.5).
+// The kinds of what a module imports (WebAssembly core 2, section 5.5.5).
 const (
-	headerSize    = 8
-	sectionImport = 2
-	sectionMemory = 5
-	sectionExport = 7
-
 	kindFunction = 0
 	kindTable    = 1
 	kindMemory   = 2
@@ -45,22 +40,22 @@ var errBinary = errors.New("not a usable WebAssembly module: malformed section")
 func Detect(module []byte) bool {
 	extism := false
 	_, err := sections(module, func(id byte, content []byte) ([]byte, error) {
-		r := reader{rest: content}
+		r := reader{section.Reader{Rest: content}}
 		switch id {
-		case sectionImport:
-			for range r.number() {
+		case section.Import:
+			for range r.Number() {
 				from, _ := r.imported()
 				extism = extism || from == EnvModule || from == UserModule
-				if r.bad {
+				if r.Bad {
 					return nil, errBinary
 				}
 			}
-		case sectionExport:
-			for range r.number() {
-				name := r.text()
-				r.number()
-				r.number()
-				if r.bad {
+		case section.Export:
+			for range r.Number() {
+				name := r.Text()
+				r.Number()
+				r.Number()
+				if r.Bad {
 					return nil, errBinary
 				}
 				if strings.HasPrefix(name, strings.TrimRight(abi.ExportVersion, "0123456789")) ||
@@ -80,23 +75,19 @@ var errNative = errors.New("a native plugin")
 // sections calls fn for each section of a module and returns the module with
 // what fn makes of them.
 func sections(module []byte, fn func(id byte, content []byte) ([]byte, error)) ([]byte, error) {
-	if len(module) < headerSize {
+	if len(module) < section.HeaderSize {
 		return nil, errBinary
 	}
-	made := append(make([]byte, 0, len(module)+256), module[:headerSize]...)
-	for rest := module[headerSize:]; len(rest) > 0; {
-		size, n := binary.Uvarint(rest[1:])
-		if n <= 0 || size > uint64(len(rest)-1-n) {
+	made := append(make([]byte, 0, len(module)+256), module[:section.HeaderSize]...)
+	for part, err := range section.All(module) {
+		if err != nil {
 			return nil, errBinary
 		}
-		end := 1 + n + int(size)
-		content, err := fn(rest[0], rest[1+n:end])
+		content, err := fn(part.ID, part.Content)
 		if err != nil {
 			return nil, err
 		}
-		made = binary.AppendUvarint(append(made, rest[0]), uint64(len(content)))
-		made = append(made, content...)
-		rest = rest[end:]
+		made = section.Append(made, part.ID, content)
 	}
 	return made, nil
 }
@@ -107,13 +98,13 @@ func sections(module []byte, fn func(id byte, content []byte) ([]byte, error)) (
 func redirect(module []byte) (made []byte, minimum uint64, err error) {
 	made, err = sections(module, func(id byte, content []byte) ([]byte, error) {
 		switch id {
-		case sectionImport:
+		case section.Import:
 			return redirectImports(content)
-		case sectionMemory:
-			r := reader{rest: content}
-			if r.number() == 1 {
-				r.number()
-				minimum = r.number() * pageSize
+		case section.Memory:
+			r := reader{section.Reader{Rest: content}}
+			if r.Number() == 1 {
+				r.Number()
+				minimum = r.Number() * pageSize
 			}
 		}
 		return content, nil
@@ -122,25 +113,25 @@ func redirect(module []byte) (made []byte, minimum uint64, err error) {
 }
 
 func redirectImports(content []byte) ([]byte, error) {
-	r := reader{rest: content}
-	count := r.number()
+	r := reader{section.Reader{Rest: content}}
+	count := r.Number()
 	made := binary.AppendUvarint(nil, count)
 	for range count {
-		start := r.rest
+		start := r.Rest
 		from, name := r.imported()
-		if r.bad {
+		if r.Bad {
 			return nil, errBinary
 		}
 		if from == ownModule {
 			return nil, fmt.Errorf("imports what this host does not have: %s", quote(from, name))
 		}
 		if from == EnvModule && slices.Contains(ownFunctions, name) {
-			tail := start[:len(start)-len(r.rest)]
+			tail := start[:len(start)-len(r.Rest)]
 			_, n := binary.Uvarint(tail)
 			made = append(appendText(made, ownModule), tail[n+len(from):]...)
 			continue
 		}
-		made = append(made, start[:len(start)-len(r.rest)]...)
+		made = append(made, start[:len(start)-len(r.Rest)]...)
 	}
 	return made, nil
 }
@@ -164,13 +155,13 @@ func quote(module, name string) string {
 func (r *Runtime) checkImports(module []byte) (operations []string, err error) {
 	var unknown []string
 	_, err = sections(module, func(id byte, content []byte) ([]byte, error) {
-		if id != sectionImport {
+		if id != section.Import {
 			return content, nil
 		}
-		in := reader{rest: content}
-		for range in.number() {
+		in := reader{section.Reader{Rest: content}}
+		for range in.Number() {
 			from, name := in.imported()
-			if in.bad {
+			if in.Bad {
 				return nil, errBinary
 			}
 			operation, known := r.imports[from][name]
@@ -192,58 +183,33 @@ func (r *Runtime) checkImports(module []byte) (operations []string, err error) {
 	return operations, nil
 }
 
-// reader reads the parts of a section; what comes after a malformed one is
-// zero.
-type reader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *reader) number() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.bad, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) text() string {
-	n := r.number()
-	if n > uint64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return ""
-	}
-	text := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return text
-}
+// reader reads the parts of a section.
+type reader struct{ section.Reader }
 
 // imported reads one import.
 func (r *reader) imported() (module, name string) {
-	module, name = r.text(), r.text()
-	switch kind := r.number(); kind {
+	module, name = r.Text(), r.Text()
+	switch kind := r.Number(); kind {
 	case kindFunction:
-		r.number()
+		r.Number()
 	case kindTable:
-		r.number()
+		r.Number()
 		r.limits()
 	case kindMemory:
 		r.limits()
 	case kindGlobal:
-		r.number()
-		r.number()
+		r.Number()
+		r.Number()
 	default:
-		r.bad = true
+		r.Bad = true
 	}
 	return module, name
 }
 
 func (r *reader) limits() {
-	flags := r.number()
-	r.number()
+	flags := r.Number()
+	r.Number()
 	if flags&1 != 0 {
-		r.number()
+		r.Number()
 	}
 }

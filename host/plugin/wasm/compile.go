@@ -38,7 +38,7 @@ func (r *Runtime) Compile(ctx context.Context, binary []byte, depth int) (*Modul
 	if depth <= 0 {
 		depth = meter.DefaultDepth
 	}
-	bounded, err := boundTables(binary)
+	bounded, err := BoundTables(binary)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ func FuzzBoundTables(f *testing.F) {
 		f.Add([]byte(header + sections))
 	}
 	f.Fuzz(func(t *testing.T, module []byte) {
-		once, err := boundTables(module)
+		once, err := BoundTables(module)
 		if err != nil {
 			return
 		}
-		twice, err := boundTables(once)
+		twice, err := BoundTables(once)
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Errorf("%x becomes %x and then %x, %v", module, once, twice, err)
 		}

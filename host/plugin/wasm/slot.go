@@ -139,10 +139,6 @@ func (r *Runtime) NewMemory(limit, minimum uint64, used *atomic.Int64) (experime
 	return newLinear(limit, minimum, &r.memories, used)
 }
 
-// BoundTables returns a module whose tables cannot grow beyond what the host
-// allows, or an error where they are larger from the start.
-func BoundTables(module []byte) ([]byte, error) { return boundTables(module) }
-
 // GuestConfig is WASI without capabilities: no files, arguments, environment or
 // sockets; the clocks and the randomness are real. The lines that the guest in
 // the slot writes go to guest.Options.Print. Past the deadline, when done is

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/mesh-host/mesh-host/host/plugin/wasm/section"
 )
 
 // The host's heap pays for a guest's tables, 8 bytes an entry, and table.grow
@@ -14,57 +16,49 @@ const (
 	maxTableEntries = 1 << 18
 )
 
-const (
-	sectionTable = 4
-	headerSize   = 8
-)
-
 var errTableSection = errors.New("malformed table section")
 
-// boundTables returns the module with a maximum of at most maxTableEntries in
-// each of its tables (WebAssembly core 2, section 5.5.7). What is not a module
-// is returned as it is, for the compiler to refuse.
-func boundTables(module []byte) ([]byte, error) {
-	if len(module) < headerSize {
+// BoundTables returns the module with a maximum of at most maxTableEntries in
+// each of its tables (WebAssembly core 2, section 5.5.7), or an error where they
+// are larger from the start. What is not a module is returned as it is, for the
+// compiler to refuse.
+func BoundTables(module []byte) ([]byte, error) {
+	if len(module) < section.HeaderSize {
 		return module, nil
 	}
-	bounded := append(make([]byte, 0, len(module)+64), module[:headerSize]...)
-	for rest := module[headerSize:]; len(rest) > 0; {
-		size, n := binary.Uvarint(rest[1:])
-		if n <= 0 || size > uint64(len(rest)-1-n) {
+	bounded := append(make([]byte, 0, len(module)+64), module[:section.HeaderSize]...)
+	for part, err := range section.All(module) {
+		if err != nil {
 			return module, nil
 		}
-		end := 1 + n + int(size)
-		if rest[0] == sectionTable {
-			section, err := boundSection(rest[1+n : end])
-			if err != nil {
-				return nil, err
-			}
-			bounded = binary.AppendUvarint(append(bounded, sectionTable), uint64(len(section)))
-			bounded = append(bounded, section...)
-		} else {
-			bounded = append(bounded, rest[:end]...)
+		if part.ID != section.Table {
+			bounded = append(bounded, part.Whole...)
+			continue
 		}
-		rest = rest[end:]
+		tables, err := boundSection(part.Content)
+		if err != nil {
+			return nil, err
+		}
+		bounded = section.Append(bounded, section.Table, tables)
 	}
 	return bounded, nil
 }
 
-func boundSection(section []byte) ([]byte, error) {
-	r := varints{rest: section}
-	count := r.next()
+func boundSection(content []byte) ([]byte, error) {
+	r := section.Reader{Rest: content}
+	count := r.Number()
 	if count > maxTables {
 		return nil, fmt.Errorf("has %d tables, over the limit of %d", count, maxTables)
 	}
 	bounded := binary.AppendUvarint(nil, count)
 	for range count {
-		kind, flags, minimum := r.next(), r.next(), r.next()
+		kind, flags, minimum := r.Number(), r.Number(), r.Number()
 		maximum := uint64(maxTableEntries)
 		if flags == 1 {
-			maximum = min(maximum, r.next())
+			maximum = min(maximum, r.Number())
 		}
 		switch {
-		case r.bad || flags > 1 || kind != 0x70 && kind != 0x6F: // funcref, externref
+		case r.Bad || flags > 1 || kind != 0x70 && kind != 0x6F: // funcref, externref
 			return nil, errTableSection
 		case minimum > maxTableEntries:
 			return nil, fmt.Errorf("has a table of %d entries, over the limit of %d", minimum, maxTableEntries)
@@ -73,24 +67,8 @@ func boundSection(section []byte) ([]byte, error) {
 		bounded = binary.AppendUvarint(bounded, minimum)
 		bounded = binary.AppendUvarint(bounded, maximum)
 	}
-	if r.bad || len(r.rest) != 0 {
+	if r.Bad || len(r.Rest) != 0 {
 		return nil, errTableSection
 	}
 	return bounded, nil
-}
-
-// varints reads unsigned LEB128 numbers (section 5.2.2).
-type varints struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *varints) next() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.bad = true
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
 }
