@@ -259,7 +259,7 @@ func TestPublishChannel(t *testing.T) {
 		writer.says(t, "mesh/publish-channel", fmt.Sprintf(`{"channel":"wall:a","message":%d,"history":%d}`, i, []int{100, 0, -1, 1, 3}[i]), fmt.Sprintf(`{"success":true,"offset":%d}`, i+1))
 	}
 	for _, c := range []*client{writer, reader} {
-		if got := c.received(t, "mesh/subscription-message"); len(got) != len(dialects)+5 {
+		if got := c.receives(t, "mesh/subscription-message", len(dialects)+5); len(got) != len(dialects)+5 {
 			t.Errorf("got %q", got)
 		}
 	}

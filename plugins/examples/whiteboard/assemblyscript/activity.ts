@@ -15,12 +15,11 @@ const LAG: i64 = 10 * Second;
  * the board.
  */
 export function drawn(c: RecordChange): MeshError | null {
-  const seen = new Count(c.value);
-  const e = Records.update<Count>(aboutOf(boardIn(c.recordId)), seen, noted).error;
+  const e = Records.update<string>(aboutOf(boardIn(c.recordId)), c.recordId, noted).error;
   // A board that is closed: a guard's yes was older than that, and the write has
   // brought it back.
   const closed = e === noSuchBoard;
-  if (!closed && (e !== null || !seen.erased)) return e;
+  if (!closed && (e !== null || !erasedIn(c))) return e;
   // If someone has written the record since, the hook is about to be called again.
   // A write would notice, but wait first, in line behind all that the hook has not
   // been told of yet.
@@ -29,29 +28,33 @@ export function drawn(c: RecordChange): MeshError | null {
   return unlessConflict(closed ? Records.delete(c.recordId, expectVersion(c.version)).error : sweep(c));
 }
 
-/** How many items are on a board, those that were erased too, and when. */
-class Count {
-  items: i64 = 0;
-  erased: bool = false;
-  at: i64 = now();
-
-  constructor(board: Json) {
-    for (const m = board.members(); m.next(); ) {
-      this.items++;
-      if (m.value.isNull) this.erased = true;
-    }
-  }
-}
-
-/** Returns what is known of a board after it was drawn on. */
-function noted(about: RecordsGetResult, seen: Count): Reply | null {
-  const was = about.value;
+/**
+ * Returns what the list says of a board, which is what is on it by now, not what
+ * the change made of it: hooks of changes made on several nodes run beside each
+ * other, and the last to write here need not be that of the last change. It is read
+ * once the list's entry has been, so that of two the one that has seen less is made
+ * again.
+ */
+function noted(about: RecordsGetResult, id: string): Reply | null {
+  const was = about.value, at = now();
   if (was.isNull) return noSuchBoard;
-  if (was.get("items").asInt() == seen.items && seen.at - was.get("changed").asInt() < LAG) {
+  const board = Records.get(id);
+  if (board.failed) return board.error;
+  if (board.value.isNull) return was;
+  let items: i64 = 0;
+  for (const m = board.value.members(); m.next(); ) items++;
+  if (was.get("items").asInt() == items && at - was.get("changed").asInt() < LAG) {
     return was; // the same makes no version
   }
   return object().raw("by", was.get("by")).raw("owner", was.get("owner"))
-    .int("items", seen.items).int("changed", seen.at).json();
+    .int("items", items).int("changed", at).json();
+}
+
+function erasedIn(c: RecordChange): bool {
+  for (const m = c.value.members(); m.next(); ) {
+    if (m.value.isNull) return true;
+  }
+  return false;
 }
 
 /** Writes the board without what was erased. */

@@ -14,13 +14,7 @@ const lag = 10_000
 // list shows, and what the guard of the boards goes by. What was erased it sweeps
 // off the board.
 func drawn(c *mesh.RecordChange) error {
-	var items int64
-	erased := false
-	for _, item := range c.Value().Members() {
-		items++
-		erased = erased || item.IsNull()
-	}
-	err := note(boardIn(c.RecordID), items)
+	err := note(c.RecordID)
 	switch {
 	case errors.Is(err, errNoSuchBoard):
 		// A guard's yes was older than that: the write has brought it back.
@@ -28,17 +22,29 @@ func drawn(c *mesh.RecordChange) error {
 			_, _, err := mesh.Records.Delete(c.RecordID, mesh.ExpectVersion(c.Version))
 			return err
 		})
-	case err == nil && erased:
+	case err == nil && erasedIn(c):
 		return ifLatest(c, func() error { return sweep(c) })
 	}
 	return err
 }
 
-func note(board string, items int64) error {
+// note writes what is on the board by now, not what the change made of it: hooks of
+// changes made on several nodes run beside each other, and the last to write here
+// need not be that of the last change. What it goes by is read once the list's
+// entry has been, so that of two the one that has seen less is made again.
+func note(id string) error {
 	at := now()
-	_, err := mesh.Records.Update(aboutOf(board), func(about mesh.Record) (mesh.JSON, error) {
+	_, err := mesh.Records.Update(aboutOf(boardIn(id)), func(about mesh.Record) (mesh.JSON, error) {
 		if about.Value.IsNull() {
 			return nil, errNoSuchBoard
+		}
+		board, err := mesh.Records.Get(id)
+		if err != nil || board.Value.IsNull() {
+			return about.Value, err
+		}
+		var items int64
+		for range board.Value.Members() {
+			items++
 		}
 		had, _ := about.Value.Get("items").AsInt()
 		if changed, _ := about.Value.Get("changed").AsInt(); had == items && at-changed < lag {
@@ -48,6 +54,15 @@ func note(board string, items int64) error {
 			Int("items", items).Int("changed", at).JSON(), nil
 	})
 	return err
+}
+
+func erasedIn(c *mesh.RecordChange) bool {
+	for _, item := range c.Value().Members() {
+		if item.IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 // sweep writes the board without what was erased.
