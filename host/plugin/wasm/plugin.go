@@ -75,9 +75,8 @@ func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiv
 			return p.calls.failed(slot, err)
 		}
 	}
-	i.behind = ctx
+	i.Carry(ctx)
 	err = i.serve(h.number, &request, to)
-	i.behind = nil
 	if err != nil {
 		healthy = i.healthy
 		return p.calls.failed(slot, err)
