@@ -91,9 +91,9 @@ type Lane struct {
 	waiting queue
 }
 
-// Pool gives the calls of a plugin their instances, for a runtime beside this
-// one: with the same limits, order, fairness and deadlines as native plugins
-// have. It is safe for concurrent use.
+// Pool gives the calls of a plugin their instances: of a native one, and for a
+// runtime beside this one, with the same limits, order, fairness and deadlines.
+// It is safe for concurrent use.
 type Pool struct {
 	pool  *pool
 	turns *turns
