@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -43,8 +44,9 @@ func headersOf(h http.Header) []string {
 }
 
 // explain turns what went wrong into what the plugin is told: what to do about
-// it, and nothing of the network that the server is in.
-func explain(err error, plugin string) error {
+// it, and nothing of the network that the server is in. The host is told of what
+// the plugin must not ask for.
+func (c *Client) explain(err error, caller operation.Caller) error {
 	var (
 		refused *protocol.Error
 		origin  *originError
@@ -58,11 +60,13 @@ func explain(err error, plugin string) error {
 	case errors.As(err, &refused):
 		return refused
 	case errors.As(err, &origin):
-		return say(abi.CodeDenied, "%s is not among plugins.%s.http", protocol.CutText(origin.origin, maxShown), plugin)
+		c.denied(caller, origin)
+		return say(abi.CodeDenied, "%s is not among plugins.%s.http", protocol.CutText(origin.origin, maxShown), caller.Plugin)
 	case errors.As(err, &private):
-		return say(abi.CodeDenied, "the host's address is not public, and not in plugins.%s.http_networks", plugin)
+		c.denied(caller, private)
+		return say(abi.CodeDenied, "the host's address is not public, and not in plugins.%s.http_networks", caller.Plugin)
 	case errors.Is(err, errTooLarge):
-		return say(abi.CodeTooLarge, "the answer is larger than plugins.%s.http_size", plugin)
+		return say(abi.CodeTooLarge, "the answer is larger than plugins.%s.http_size", caller.Plugin)
 	case errors.Is(err, errConnections):
 		return say(abi.CodeRateLimit, "%d connections of the plugin's are open: ask fewer hosts at once, or later", maxOpen)
 	case errors.Is(err, errRedirects):

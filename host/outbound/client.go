@@ -167,28 +167,12 @@ func (c *Client) fetch(ctx context.Context, caller operation.Caller, q *abi.HTTP
 	defer func() { _ = answer.Body.Close() }() // read, or not to be read
 	if answer.StatusCode == http.StatusSwitchingProtocols {
 		// Its body is the connection itself, which no deadline ends.
-		return a, explain(errSwitched, caller.Plugin)
+		return a, c.explain(errSwitched, caller)
 	}
 	if a, err = p.read(answer); err != nil {
 		return abi.HTTPFetchResponse{}, c.explain(err, caller)
 	}
 	return a, nil
-}
-
-// explain turns what went wrong into what the plugin is told, and tells of what it
-// must not ask for.
-func (c *Client) explain(err error, caller operation.Caller) error {
-	var (
-		origin  *originError
-		private *privateError
-	)
-	switch {
-	case errors.As(err, &origin):
-		c.denied(caller, origin)
-	case errors.As(err, &private):
-		c.denied(caller, private)
-	}
-	return explain(err, caller.Plugin)
 }
 
 // detach returns a context that ends with ctx, or after the timeout, and asks it

@@ -4,6 +4,7 @@ package backplanetest
 
 import (
 	"errors"
+	"flag"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,18 @@ func Run(t *testing.T, b Backend) {
 			t.Parallel()
 			run(t, b)
 		})
+	}
+}
+
+// RunManyAtOnce is for the TestMain of a package that calls Run: in real time the
+// tests mostly wait, so more of them run at once than there are processors, unless
+// -parallel says otherwise. It parses the flags.
+func RunManyAtOnce() {
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if !set {
+		_ = flag.Set("test.parallel", "8") // it is a number
 	}
 }
 

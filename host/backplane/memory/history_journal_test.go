@@ -145,18 +145,19 @@ func imageOfStreams(t *testing.T, n *memory.Node) map[string]string {
 	return seen
 }
 
-// chatter publishes and reads at random, and lets time pass.
+// chatter publishes and reads at random, and lets time pass: seconds, since each
+// costs a node that runs the same, and only how long messages last counts beside it.
 func chatter(t *testing.T, n *memory.Node) {
 	t.Helper()
 	channel := "c" + strconv.Itoa(rand.IntN(12))
-	keep := backplane.Keep{Count: rand.IntN(12), TTL: time.Duration(rand.IntN(3)) * time.Minute}
+	keep := backplane.Keep{Count: rand.IntN(12), TTL: time.Duration(rand.IntN(3)) * 6 * time.Second}
 	switch rand.IntN(20) {
 	case 0:
 		read(t, n, channel, backplane.Query{Keep: keep})
 	case 1:
 		publish(t, n, channel, 25_000, keep) // too large
 	case 2:
-		<-time.After(time.Duration(rand.IntN(100)) * time.Second)
+		<-time.After(time.Duration(rand.IntN(100)) * 100 * time.Millisecond)
 	case 3:
 		publish(t, n, channel, 5000, keep)
 	default:
@@ -173,7 +174,9 @@ func TestStreamsAreLoaded(t *testing.T) {
 		options := memory.Options{Journal: l, HistorySize: 20_000}
 		s, err := memory.Open(options)
 		must(t, err)
-		n := run(t, s.Node("a"))
+		n := s.Node("a")
+		stop := runUntil(n)
+		defer func() { stop() }()
 		for i := range 1500 {
 			if chatter(t, n); i%50 != 49 {
 				continue
@@ -192,7 +195,9 @@ func TestStreamsAreLoaded(t *testing.T) {
 				t.Fatalf("%d streams and %d messages are kept of %v", streams, messages, want)
 			}
 			if rand.IntN(5) == 0 { // go on with this one
-				l, n = after, run(t, again.Node("a"))
+				stop() // a node that runs costs time as long as it does
+				l, n = after, again.Node("a")
+				stop = runUntil(n)
 			}
 		}
 	})

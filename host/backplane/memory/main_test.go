@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/mesh-host/mesh-host/host/backplane/backplanetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	backplanetest.RunManyAtOnce()
+	goleak.VerifyTestMain(m)
+}

@@ -57,14 +57,19 @@ var ctx = context.Background()
 // run runs a node until the test ends.
 func run(t *testing.T, n *memory.Node) *memory.Node {
 	t.Helper()
+	t.Cleanup(runUntil(n))
+	return n
+}
+
+// runUntil runs a node until stop is called, which waits for it.
+func runUntil(n *memory.Node) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { n.Run(ctx) })
-	t.Cleanup(func() {
+	return func() {
 		cancel()
 		wg.Wait()
-	})
-	return n
+	}
 }
 
 // must fails the test on an error.

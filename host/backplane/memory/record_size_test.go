@@ -25,15 +25,15 @@ type sized struct {
 // it.
 func TestRecordsTakeUpWhatTheyCount(t *testing.T) {
 	for name, kind := range map[string]sized{
-		"small":       {records: 100_000, value: 1},
-		"with a TTL":  {records: 100_000, value: 1, ttl: time.Hour},
-		"1000 bytes":  {records: 10_000, value: 1000},
-		"one patch":   {records: 100_000, value: 1, patches: 1},
-		"5 patches":   {records: 10_000, value: 1, patches: 5},
+		"small":       {records: 20_000, value: 1},
+		"with a TTL":  {records: 20_000, value: 1, ttl: time.Hour},
+		"1000 bytes":  {records: 5_000, value: 1000},
+		"one patch":   {records: 20_000, value: 1, patches: 1},
+		"5 patches":   {records: 5_000, value: 1, patches: 5},
 		"33 patches":  {records: 3_000, value: 1, patches: 33}, // in a ring for 64
-		"64 patches":  {records: 10_000, value: 1, patches: 64},
+		"64 patches":  {records: 2_000, value: 1, patches: 64},
 		"100 patches": {records: 1_000, value: 1, patches: 100}, // of which 64 are kept
-		"tombstones":  {records: 100_000, value: 1, patches: 1, deleted: true},
+		"tombstones":  {records: 20_000, value: 1, patches: 1, deleted: true},
 	} {
 		for journal, o := range map[string]memory.Options{"without": {}, "with": {Journal: new(forgetful)}} {
 			before := liveHeap()

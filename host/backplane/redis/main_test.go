@@ -4,26 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
+	"github.com/mesh-host/mesh-host/host/backplane/backplanetest"
 	"github.com/mesh-host/mesh-host/host/backplane/redis"
 	"github.com/mesh-host/mesh-host/host/backplane/redis/redistest"
 )
 
-// The tests mostly wait, for leases and for servers that were killed: more of them
-// run at once than there are processors, unless -parallel says otherwise.
+// The tests wait for servers that were killed, besides for leases.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	set := false
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
-	if !set {
-		_ = flag.Set("test.parallel", "8") // it is a number
-	}
+	backplanetest.RunManyAtOnce()
 	goleak.VerifyTestMain(m)
 }
 

@@ -9,6 +9,7 @@ import (
 	sdk "github.com/extism/go-sdk"
 
 	"github.com/mesh-host/mesh-host/abi"
+	"github.com/mesh-host/mesh-host/host/plugin/wasm"
 	"github.com/mesh-host/mesh-host/host/plugin/wasm/meter"
 )
 
@@ -113,12 +114,12 @@ func environment() []sdk.HostFunction {
 // metering returns the functions of meter.Module.
 func (r *Runtime) metering() []sdk.HostFunction {
 	tick := sdk.NewHostFunctionWithStack(meter.Tick, func(ctx context.Context, _ *sdk.CurrentPlugin, stack []uint64) {
-		i := ctx.Value(instanceKey{}).(*instance)
-		stack[0] = uint64(r.Pools.Tick(&i.Slot, int64(stack[0]), i.done))
+		i := wasm.InstanceOf(ctx).(*instance)
+		stack[0] = uint64(r.Pools.Tick(&i.Slot, int64(stack[0])))
 	}, []sdk.ValueType{i64}, []sdk.ValueType{i64})
 	tick.SetNamespace(meter.Module)
 	deep := sdk.NewHostFunctionWithStack(meter.TooDeep, func(ctx context.Context, _ *sdk.CurrentPlugin, _ []uint64) {
-		panic(fmt.Errorf("calls nest deeper than %d", ctx.Value(instanceKey{}).(*instance).plugin.module.depth))
+		panic(fmt.Errorf("calls nest deeper than %d", wasm.InstanceOf(ctx).(*instance).plugin.module.depth))
 	}, []sdk.ValueType{}, []sdk.ValueType{})
 	deep.SetNamespace(meter.Module)
 	return []sdk.HostFunction{tick, deep}

@@ -32,7 +32,7 @@ func (r *Runtime) hostCalls() []sdk.HostFunction {
 				request := i.readRequest(stack[0])
 				known := r.Pools.BeginHostCall(&i.Slot)
 				response := r.serve(i, o, index, request)
-				r.Pools.EndHostCall(&i.Slot, known, i.done)
+				r.Pools.EndHostCall(&i.Slot, known)
 				stack[0] = i.answer(response)
 			}, []sdk.ValueType{i64}, []sdk.ValueType{i64}))
 	}

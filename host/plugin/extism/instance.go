@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	sdk "github.com/extism/go-sdk"
 	"github.com/tetratelabs/wazero/api"
@@ -17,8 +16,7 @@ import (
 )
 
 // instance is one instantiation of a plugin with a kernel of its own, used by
-// one caller at a time. It is also the context of its calls: that is how host
-// functions find it, and how the watchdog ends it.
+// one caller at a time.
 type instance struct {
 	wasm.Slot
 	plugin *Plugin
@@ -33,58 +31,27 @@ type instance struct {
 	varSize int
 	request []byte // kept from call to call
 	exited  bool   // the guest has closed its module
-
-	done   chan struct{}   // closed by Expire, once
-	behind context.Context // that of the call which it serves: for its values only
 }
 
-var (
-	_ wasm.Instance   = (*instance)(nil)
-	_ context.Context = (*instance)(nil)
-)
+var _ wasm.Instance = (*instance)(nil)
 
 func newInstance() *wasm.Slot {
-	i := &instance{done: make(chan struct{}), vars: make(map[string][]byte)}
+	i := &instance{vars: make(map[string][]byte)}
 	return i.Hold(i)
-}
-
-// instanceKey finds the instance behind the contexts that the SDK wraps it in.
-type instanceKey struct{}
-
-// Deadline implements context.Context: it is the watchdog that knows.
-func (i *instance) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Done implements context.Context.
-func (i *instance) Done() <-chan struct{} { return i.done }
-
-// Err implements context.Context.
-func (i *instance) Err() error {
-	if i.Expired() {
-		return context.DeadlineExceeded
-	}
-	return nil
 }
 
 // unstarted stands for the SDK's plugin while there is none yet: a module's
 // start function may call host functions already.
 var unstarted = new(sdk.Plugin)
 
-// Value implements context.Context.
+// Value implements context.Context. It looks at guest for the SDK's key only,
+// which no goroutine but the guest's asks for.
 func (i *instance) Value(key any) any {
-	switch {
-	case key == (instanceKey{}):
-		return i
-	case key == sdk.PluginCtxKey("plugin") && i.guest == nil:
+	if key == sdk.PluginCtxKey("plugin") && i.guest == nil {
 		return unstarted
-	case i.behind != nil:
-		return i.behind.Value(key)
 	}
-	return nil
+	return i.Slot.Value(key)
 }
-
-// Expire implements wasm.Instance: the guest and the kernel run into the done
-// context.
-func (i *instance) Expire() { close(i.done) }
 
 var (
 	errEarly  = errors.New("calls Extism's functions while it starts, before there is a call")
@@ -94,7 +61,7 @@ var (
 
 // current returns the instance behind a host call.
 func current(ctx context.Context, p *sdk.CurrentPlugin) *instance {
-	i := ctx.Value(instanceKey{}).(*instance)
+	i := wasm.InstanceOf(ctx).(*instance)
 	i.Check()
 	if i.memory == nil {
 		if i.guest == nil {
@@ -113,7 +80,7 @@ func (i *instance) instantiate(p *Plugin) (err error) {
 	}
 	ctx := experimental.WithMemoryAllocator(i, i.room)
 	ctx = experimental.WithCloseNotifier(ctx, experimental.CloseNotifyFunc(func(context.Context, uint32) { i.exited = true }))
-	config := p.module.runtime.Pools.GuestConfig(&i.Slot, i.done)
+	config := p.module.runtime.Pools.GuestConfig(&i.Slot)
 	made, err := p.compiled.Instance(ctx, sdk.PluginInstanceConfig{ModuleConfig: config})
 	switch {
 	case err != nil:

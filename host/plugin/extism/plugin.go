@@ -110,9 +110,8 @@ func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiv
 			return p.calls.Failed(slot, err)
 		}
 	}
-	i.behind = ctx
+	i.Carry(ctx)
 	healthy, err = i.serve(h.function, &request, to)
-	i.behind = nil
 	if err != nil {
 		return p.calls.Failed(slot, err)
 	}

@@ -1,13 +1,14 @@
 package wasm
 
 // Trim does what the watchdog does after trimAfter.
-func (p *Plugin) Trim() { p.calls.trim() }
+func (p *Plugin) Trim() { p.calls.pool.trim() }
 
 // Waiting returns how many calls wait for an instance.
 func (p *Plugin) Waiting() int {
-	p.calls.mu.Lock()
-	defer p.calls.mu.Unlock()
-	return p.calls.waiters
+	pool := p.calls.pool
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	return pool.waiters
 }
 
 // Compiling returns how many modules are being compiled.

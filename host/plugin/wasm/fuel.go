@@ -72,19 +72,18 @@ func (r *Runtime) defineMeter(ctx context.Context) (api.Module, error) {
 // its turn, unless its time or its fuel is up.
 func ticked(ctx context.Context, _ api.Module, stack []uint64) {
 	i := caller(ctx)
-	stack[0] = uint64(i.plugin.module.runtime.Tick(&i.Slot, int64(stack[0]), i.done))
+	stack[0] = uint64(i.plugin.module.runtime.Tick(&i.Slot, int64(stack[0])))
 }
 
 // Tick is what the meter's import does for the guest in a slot: it returns what
-// a guest that has come to left goes on with, or panics, which traps it. done
-// ends a wait for its turn.
-func (r *Runtime) Tick(s *Slot, left int64, done <-chan struct{}) int64 {
+// a guest that has come to left goes on with, or panics, which traps it.
+func (r *Runtime) Tick(s *Slot, left int64) int64 {
 	s.Check()
 	next, ok := s.tank.refill(left)
 	if !ok {
 		panic(fmt.Errorf("%w: %d units", guest.ErrFuel, s.tank.limit))
 	}
-	r.turns.tick(&s.stint, done)
+	r.turns.tick(&s.stint, s.done)
 	s.Check()
 	return next
 }
@@ -96,25 +95,25 @@ func (r *Runtime) BeginHostCall(s *Slot) (known bool) { return r.turns.leave(&s.
 
 // EndHostCall ends it: a guest that had a turn waits for another, and pays, or
 // traps where its time is up.
-func (r *Runtime) EndHostCall(s *Slot, known bool, done <-chan struct{}) {
+func (r *Runtime) EndHostCall(s *Slot, known bool) {
 	s.Check()
 	if known {
-		r.turns.tick(&s.stint, done)
+		r.turns.tick(&s.stint, s.done)
 		s.Check()
 	}
-	r.charge(s, hostCallFuel, done)
+	r.charge(s, hostCallFuel)
 }
 
 // charge takes fuel for what the host does on the guest's behalf, which may be
 // much between two ticks of the guest.
-func (r *Runtime) charge(s *Slot, units int64, done <-chan struct{}) {
+func (r *Runtime) charge(s *Slot, units int64) {
 	if s.tank.gauge == nil {
 		s.tank.granted += units // the next tick sees it
 		return
 	}
 	left := s.tank.left() - units
 	if left < 0 {
-		left = r.Tick(s, left, done)
+		left = r.Tick(s, left)
 	}
 	s.tank.gauge.Set(uint64(left))
 }

@@ -36,7 +36,7 @@ func caller(ctx context.Context) *instance {
 	if i, ok := ctx.(*instance); ok {
 		return i
 	}
-	return ctx.Value(instanceKey{}).(*instance)
+	return InstanceOf(ctx).(*instance)
 }
 
 // operation serves (ptr, len) → error<<32 | length. A request outside the
@@ -64,7 +64,7 @@ func (r *Runtime) operation(o operation.Operation) api.GoModuleFunc {
 		if err != nil {
 			number, result = r.failure(o.Name, i, err, i.result[:0])
 		}
-		r.EndHostCall(&i.Slot, known, i.done)
+		r.EndHostCall(&i.Slot, known)
 		i.result = result
 		stack[0] = uint64(number)<<32 | uint64(uint32(len(result)))
 	}

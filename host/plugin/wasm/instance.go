@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -16,9 +15,7 @@ import (
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
-// instance is one instantiation of a module, used by one caller at a time. It
-// is also the context of its calls, made once: that is how host functions find
-// it, and how the watchdog ends it.
+// instance is one instantiation of a module, used by one caller at a time.
 type instance struct {
 	Slot
 	plugin *Plugin
@@ -35,56 +32,15 @@ type instance struct {
 	// healthy tells a call that failed by the guest's own decision from one
 	// after which the instance is not to be trusted.
 	healthy bool
-
-	done   chan struct{}   // closed by Expire, once: the instance ends with it
-	behind context.Context // that of the call which it serves: for its values only
 }
 
 // newInstance makes an instance that is not started, for a pool.
 func newInstance() *Slot {
-	i := &instance{done: make(chan struct{})}
+	i := new(instance)
 	return i.Hold(i)
 }
 
 var _ Instance = (*instance)(nil)
-
-// instanceKey finds the instance behind a wrapped context.
-type instanceKey struct{}
-
-var _ context.Context = (*instance)(nil)
-
-// Deadline implements context.Context: it is the watchdog that knows.
-func (i *instance) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Done implements context.Context.
-func (i *instance) Done() <-chan struct{} { return i.done }
-
-// Err implements context.Context.
-func (i *instance) Err() error {
-	if i.expired.Load() {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// Value implements context.Context. Past the deadline there are no values: a
-// goroutine of a context that a host call derived may ask for them then, when
-// the call behind them is over.
-func (i *instance) Value(key any) any {
-	switch {
-	case key == (instanceKey{}):
-		return i
-	case i.expired.Load():
-		return nil
-	case i.behind != nil:
-		return i.behind.Value(key)
-	}
-	return nil
-}
-
-// Expire implements Instance: host calls that wait return, and the guest traps
-// at its next tick.
-func (i *instance) Expire() { close(i.done) }
 
 func (i *instance) started() bool { return i.module != nil }
 
@@ -97,7 +53,7 @@ func (i *instance) instantiate(p *Plugin) (err error) {
 		return err
 	}
 	ctx := experimental.WithMemoryAllocator(i, i.memory)
-	module, err := r.wazero.InstantiateModule(ctx, p.module.compiled, r.GuestConfig(&i.Slot, i.done))
+	module, err := r.wazero.InstantiateModule(ctx, p.module.compiled, r.GuestConfig(&i.Slot))
 	if err != nil {
 		return err
 	}

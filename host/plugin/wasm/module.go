@@ -161,7 +161,7 @@ func (m *Module) Start(o guest.Options) (*Plugin, error) {
 	if m.minimum > limit {
 		return nil, fmt.Errorf("needs at least %d bytes of memory, over its limit of %d", m.minimum, limit)
 	}
-	p := &Plugin{module: m, options: o, memory: limit, calls: newPool(o, m.runtime, newInstance)}
+	p := &Plugin{module: m, options: o, memory: limit, calls: m.runtime.NewPool(o, newInstance)}
 	if err := p.probe(); err != nil {
 		p.Close()
 		return nil, err

@@ -17,7 +17,7 @@ type Plugin struct {
 	module   *Module
 	options  guest.Options
 	memory   uint64 // limit of an instance, in bytes
-	calls    *pool
+	calls    Pool
 	document []byte
 	used     atomic.Int64 // bytes of its instances' memory
 }
@@ -39,16 +39,16 @@ func (p *Plugin) Handler(number uint32) guest.Handler {
 func (p *Plugin) Imports() []string { return p.module.Imports() }
 
 // Narrow implements guest.Plugin.
-func (p *Plugin) Narrow(access *capability.Access) { p.calls.options.Access = access }
+func (p *Plugin) Narrow(access *capability.Access) { p.calls.Narrow(access) }
 
 // Memory implements guest.Plugin.
 func (p *Plugin) Memory() int64 { return p.used.Load() }
 
 // Instances implements guest.Plugin.
-func (p *Plugin) Instances() (all, running int) { return p.calls.size() }
+func (p *Plugin) Instances() (all, running int) { return p.calls.Size() }
 
 // Close implements guest.Plugin.
-func (p *Plugin) Close() { p.calls.close() }
+func (p *Plugin) Close() { p.calls.Close() }
 
 // handler is one function of a plugin and its place in the pool.
 type handler struct {
@@ -60,27 +60,22 @@ type handler struct {
 // Call implements guest.Handler.
 func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiver) error {
 	p := h.plugin
-	slot, err := p.calls.acquire(ctx, &h.Lane, to)
+	slot, err := p.calls.Acquire(ctx, &h.Lane, to)
 	if err != nil {
 		return err
 	}
 	healthy := false
+	defer func() { p.calls.Release(slot, healthy) }() // also where to panics
 	i := slot.guest.(*instance)
-	defer func() { // also where to panics
-		p.module.runtime.turns.end(&i.stint)
-		p.calls.release(slot, healthy)
-	}()
 	if !i.started() {
 		if err := p.start(i); err != nil {
-			return p.calls.failed(slot, err)
+			return p.calls.Failed(slot, err)
 		}
 	}
-	i.behind = ctx
-	err = i.serve(h.number, &request, to)
-	i.behind = nil
-	if err != nil {
+	i.Carry(ctx)
+	if err = i.serve(h.number, &request, to); err != nil {
 		healthy = i.healthy
-		return p.calls.failed(slot, err)
+		return p.calls.Failed(slot, err)
 	}
 	healthy = true
 	return nil
@@ -88,13 +83,12 @@ func (h *handler) Call(ctx context.Context, request abi.Request, to guest.Receiv
 
 // probe starts the first instance and keeps what it registers.
 func (p *Plugin) probe() error {
-	slot, err := p.calls.acquire(context.Background(), new(Lane), silent{})
+	slot, err := p.calls.Acquire(context.Background(), new(Lane), silent{})
 	if err != nil {
 		return err
 	}
 	err = p.start(slot.guest.(*instance))
-	p.module.runtime.turns.end(&slot.stint)
-	p.calls.release(slot, err == nil)
+	p.calls.Release(slot, err == nil)
 	return err
 }
 
@@ -113,8 +107,7 @@ func (p *Plugin) start(i *instance) error {
 	} else if !bytes.Equal(document, p.document) {
 		return &guest.Fault{Cause: errors.New("registers something else than its first instance did")}
 	}
-	i.tank.end()
-	p.calls.restart(&i.Slot)
+	p.calls.Restart(&i.Slot)
 	return nil
 }
 

@@ -123,7 +123,7 @@ func (p *pool) end(i *Slot) {
 	p.running[last] = nil
 	p.running = p.running[:last]
 	i.serving.running--
-	i.serving, i.caller = nil, nil
+	i.serving, i.caller, i.behind = nil, nil, nil
 	p.hostCalls += i.hostCalls
 	i.hostCalls = 0
 }

@@ -17,19 +17,25 @@ import (
 // Instance is what a pool gives to calls, one at a time: an instance of a
 // native plugin or, from another runtime, one of its kind.
 type Instance interface {
-	// Expire has the call that runs end soon, and with it the instance. It
-	// must not block; it is called from another goroutine than the call's, and
-	// may be called more than once.
-	Expire()
+	// Context is that of the instance's calls, by the Slot that it embeds.
+	context.Context
 	// Close frees the instance, which does not run.
 	Close()
 }
 
-// Slot is what the pool knows about an Instance, which embeds it.
+// Slot is what the pool knows about an Instance, which embeds it. It is also the
+// context of the instance's calls, made once: that is how host functions find the
+// instance, and how the watchdog ends the call that runs and the instance with it.
+// The deadline is the watchdog's, and not known here.
 type Slot struct {
 	guest   Instance
 	pool    *pool // since the pool has taken it
 	expired atomic.Bool
+	done    chan struct{} // closed once the slot has expired
+
+	// behind is the context of the call that it serves: for its values only. No
+	// other goroutine than the guest's reads it once the slot has expired.
+	behind context.Context
 
 	// Of the goroutine that runs the guest.
 	tank  tank
@@ -52,7 +58,7 @@ type Slot struct {
 
 // Hold puts an instance into its slot, once, before a pool gets it.
 func (s *Slot) Hold(i Instance) *Slot {
-	s.guest = i
+	s.guest, s.done = i, make(chan struct{})
 	return s
 }
 
@@ -63,10 +69,11 @@ func (s *Slot) Instance() Instance { return s.guest }
 // asked from any goroutine.
 func (s *Slot) Expired() bool { return s.expired.Load() }
 
-// expire ends the call that runs, once.
+// expire ends the call that runs, once: host calls that wait return, and the guest
+// traps at its next tick.
 func (s *Slot) expire() {
 	if s.expired.CompareAndSwap(false, true) {
-		s.guest.Expire()
+		close(s.done)
 	}
 }
 
@@ -84,9 +91,9 @@ type Lane struct {
 	waiting queue
 }
 
-// Pool gives the calls of a plugin their instances, for a runtime beside this
-// one: with the same limits, order, fairness and deadlines as native plugins
-// have. It is safe for concurrent use.
+// Pool gives the calls of a plugin their instances: of a native one, and for a
+// runtime beside this one, with the same limits, order, fairness and deadlines.
+// It is safe for concurrent use.
 type Pool struct {
 	pool  *pool
 	turns *turns
@@ -141,16 +148,16 @@ func (r *Runtime) NewMemory(limit, minimum uint64, used *atomic.Int64) (experime
 
 // GuestConfig is WASI without capabilities: no files, arguments, environment or
 // sockets; the clocks and the randomness are real. The lines that the guest in
-// the slot writes go to guest.Options.Print. Past the deadline, when done is
-// closed, writing and sleeping end.
-func (r *Runtime) GuestConfig(s *Slot, done <-chan struct{}) wazero.ModuleConfig {
-	charge := func(units int64) { r.charge(s, units, done) }
+// the slot writes go to guest.Options.Print. Past the deadline, writing and
+// sleeping end.
+func (r *Runtime) GuestConfig(s *Slot) wazero.ModuleConfig {
+	charge := func(units int64) { r.charge(s, units) }
 	return wazero.NewModuleConfig().
 		WithName(""). // any number of instances
 		WithStartFunctions("_initialize").
 		WithSysWalltime().
 		WithSysNanotime().
-		WithNanosleep(func(nanoseconds int64) { r.sleep(s, nanoseconds, done) }).
+		WithNanosleep(func(nanoseconds int64) { r.sleep(s, nanoseconds) }).
 		WithRandSource(entropy{s, charge}).
 		WithStdout(newLines("stdout", s, charge)).
 		WithStderr(newLines("stderr", s, charge))
@@ -177,14 +184,14 @@ func (e entropy) Read(p []byte) (int, error) {
 }
 
 // sleep is a guest's, and ends with the deadline as everything does.
-func (r *Runtime) sleep(s *Slot, nanoseconds int64, done <-chan struct{}) {
-	r.charge(s, hostCallFuel, done)
+func (r *Runtime) sleep(s *Slot, nanoseconds int64) {
+	r.charge(s, hostCallFuel)
 	known := r.BeginHostCall(s)
 	t := time.NewTimer(time.Duration(nanoseconds))
 	defer t.Stop()
 	select {
 	case <-t.C:
-		r.EndHostCall(s, known, done)
-	case <-done:
+		r.EndHostCall(s, known)
+	case <-s.done:
 	}
 }

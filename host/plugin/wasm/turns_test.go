@@ -61,18 +61,18 @@ func TestTurnsAfterHostCalls(t *testing.T) {
 	turns := newTurns()
 	defer turns.close()
 	r := &Runtime{turns: turns}
-	s, done := new(Slot), make(chan struct{})
-	turns.tick(&s.stint, done)
+	s := new(Slot).Hold(nil)
+	turns.tick(&s.stint, s.done)
 	if turns.leave(&s.stint) {
 		t.Error("known after its first tick")
 	}
-	turns.tick(&s.stint, done)
+	turns.tick(&s.stint, s.done)
 	for range 3 {
 		known := r.BeginHostCall(s)
 		if !known || turns.active != 0 {
 			t.Errorf("while the host works: known %t, %d active", known, turns.active)
 		}
-		if r.EndHostCall(s, known, done); turns.active != 1 {
+		if r.EndHostCall(s, known); turns.active != 1 {
 			t.Errorf("after the host has worked: %d active", turns.active)
 		}
 	}

@@ -53,6 +53,6 @@ func meterWASI(f api.FunctionDefinition) experimental.FunctionListener {
 		if l.most > 0 && items > l.most {
 			panic(fmt.Errorf("%s: %d bytes, over the limit of %d", f.Name(), items, l.most))
 		}
-		i.plugin.module.runtime.charge(&i.Slot, min(items, int64(len(i.memory.bytes))/l.size)*l.units, i.done)
+		i.plugin.module.runtime.charge(&i.Slot, min(items, int64(len(i.memory.bytes))/l.size)*l.units)
 	})
 }
