@@ -154,7 +154,7 @@ func (x *collections) take(ctx context.Context, sub *subscriber, ids []string, o
 			out.surplus += len(ids) - i
 			return taken, nil
 		}
-		hold, err := x.cover(sub.session, id)
+		hold, err := x.cover(sub, id)
 		if err != nil {
 			sub.holder.covered.Add(-1)
 			return taken, err
@@ -166,12 +166,12 @@ func (x *collections) take(ctx context.Context, sub *subscriber, ids []string, o
 
 // cover has a record's versions come to a session. The bus need not know: as long
 // as there is a collection it has the changes of all records delivered.
-func (x *collections) cover(s *hub.Session, id string) (*hub.Hold, error) {
+func (x *collections) cover(sub *subscriber, id string) (*hub.Hold, error) {
 	policy := hub.Disconnect
 	if exposed := x.engine.rules.Record(id); exposed != nil {
 		policy = exposed.SlowConsumer
 	}
-	hold := x.engine.hub.Cover(s, hub.Topic{Kind: hub.RecordTopic, Name: id}, policy)
+	hold := x.engine.hub.Cover(sub.session, hub.Topic{Kind: hub.RecordTopic, Name: id}, policy, sub)
 	if hold == nil {
 		return nil, noConnection()
 	}
@@ -230,6 +230,6 @@ func (x *collections) drop(sub *subscriber, taken []showing) {
 // uncover takes covers back.
 func (x *collections) uncover(sub *subscriber, ids []string) {
 	for _, id := range ids {
-		x.engine.hub.Uncover(sub.session, hub.Topic{Kind: hub.RecordTopic, Name: id})
+		x.engine.hub.Uncover(sub.session, hub.Topic{Kind: hub.RecordTopic, Name: id}, sub)
 	}
 }

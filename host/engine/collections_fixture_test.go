@@ -46,9 +46,10 @@ func (r *resolver) Resolve(_ context.Context, s *hub.Session, _ *exposure.Collec
 // MayRead implements engine.Resolver.
 func (r *resolver) MayRead(_ context.Context, s *hub.Session, record string) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.asked = append(r.asked, record)
-	return r.refuses == nil || !r.refuses(s, record)
+	refuses := r.refuses
+	r.mu.Unlock()
+	return refuses == nil || !refuses(s, record)
 }
 
 // answers sets what the resolver says.
@@ -244,9 +245,8 @@ type screen struct {
 	wrong  []string
 }
 
-// view is one of them. No version may take it back. While a session has only
-// one, none may come again either: where two show a record at once, it may come
-// once more for the sake of the other.
+// view is one of them. No version may take it back, and none may come again: only
+// where several show a record, it may for the sake of those that do not have it.
 type view struct {
 	version int64
 	records map[string]shown
@@ -330,15 +330,20 @@ func (s *screen) update(f *sight, name string) {
 		s.fail("version %d of %q is pushed after %d", p.Version, p.RecordID, s.pushed[p.RecordID])
 	}
 	s.pushed[p.RecordID] = p.Version
+	shows, news := false, false
 	for id, v := range s.views {
 		r, has := v.records[p.RecordID]
 		if !has {
 			continue
 		}
-		if p.Version < r.version || p.Version == r.version && len(s.views) == 1 {
+		if p.Version < r.version {
 			s.fail("%s: version %d of %q comes after %d", id, p.Version, p.RecordID, r.version)
 		}
+		shows, news = true, news || p.Version > r.version
 		v.records[p.RecordID], v.latest[p.RecordID] = shown{string(p.Full), p.Version}, p.Version
+	}
+	if shows && !news {
+		s.fail("version %d of %q comes where it is shown already", p.Version, p.RecordID)
 	}
 }
 

@@ -87,7 +87,7 @@ func BenchmarkCover(b *testing.B) {
 			for b.Loop() {
 				start := time.Now()
 				for i, t := range topics {
-					holds[i] = h.Cover(sessions[0], t, hub.Disconnect)
+					holds[i] = h.Cover(sessions[0], t, hub.Disconnect, "x")
 				}
 				for _, held := range holds {
 					held.ReleaseUpTo(at("e", 1))
@@ -96,7 +96,7 @@ func BenchmarkCover(b *testing.B) {
 				middle := time.Now()
 				begun += middle.Sub(start)
 				for _, t := range topics {
-					h.Uncover(sessions[0], t)
+					h.Uncover(sessions[0], t, "x")
 				}
 				ended += time.Since(middle)
 			}

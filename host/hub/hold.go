@@ -29,6 +29,8 @@ type Hold struct {
 	contained Position
 	answered  bool // the reply is in the outbox
 	cover     bool // it is that of a Cover
+	reader    any  // whose it is; see Cover
+	left      bool // the reader is none any more
 	shared    bool // there has been another reason for the subscription
 	// farewell is what the client is told of the end of what the reply begins,
 	// once that is in the outbox.
@@ -37,8 +39,8 @@ type Hold struct {
 
 // ReleaseUpTo is called before the reply, with what that contains. Where there
 // is another reason for the subscription, that one's readers may never see this
-// reply: what waits up to the position is pushed, in order; otherwise nothing
-// happens.
+// reply: what waits up to the position and is new to them is pushed, in order;
+// otherwise nothing happens.
 func (h *Hold) ReleaseUpTo(contained Position) {
 	sub := h.sub
 	o := &sub.session.outbox
@@ -46,6 +48,7 @@ func (h *Hold) ReleaseUpTo(contained Position) {
 	defer o.mu.Unlock()
 	if h.shared && !h.said && sub.holds(h) {
 		h.said, h.contained = true, contained
+		sub.knowsToo(h)
 		sub.pushAllowed()
 		sub.told(h)
 	}

@@ -2,8 +2,10 @@ package hub_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,13 +85,14 @@ func (w *watcher) subscribe(rounds int) {
 // cover is the life of a collection. It stays in the end, or not.
 func (w *watcher) cover(name string, rounds int, stays bool) {
 	for i := range rounds {
-		held := w.hub.Cover(w.session, board, w.policy)
+		held := w.hub.Cover(w.session, board, w.policy, name)
 		w.note("begin %s", name)
 		w.answer(held, "show "+name)
 		w.record.write(w.hub)
 		if i < rounds-1 || !stays {
 			w.note("hide %s", name)
-			w.hub.Uncover(w.session, board)
+			w.hub.Uncover(w.session, board, name)
+			w.note("gone %s", name)
 		}
 		runtime.Gosched()
 	}
@@ -101,6 +104,7 @@ type reader struct {
 	mode   string           // of the direct subscription, "" for none
 	direct int64            // what that has
 	covers map[string]int64 // what those that cover have, -1 before they know
+	hidden map[string]int64 // the same of those that are about to go
 	pushed int64            // the newest version that was pushed
 	told   int64            // the newest that a reply has told of
 	gap    bool             // since the last version
@@ -120,7 +124,10 @@ func (r *reader) read(command string) {
 	case "show":
 		r.covers[name] = r.contained(number)
 	case "hide":
+		r.hidden[name] = r.covers[name]
 		delete(r.covers, name)
+	case "gone":
+		delete(r.hidden, name)
 	case "mesh/gap":
 		r.gap = true
 	default:
@@ -139,14 +146,16 @@ func (r *reader) contained(text string) int64 {
 	return n
 }
 
-// push is a version: newer than any that was pushed, and not older than any
-// that a reply has told of.
+// push is a version: newer than any that was pushed, not older than any that a
+// reply has told of, and news for someone.
 func (r *reader) push(form, text string) {
 	r.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil || n <= r.pushed || n < r.told:
 		r.Errorf("%s%s is pushed after %d, and after a reply with %d", form, text, r.pushed, r.told)
+	case !r.news(n):
+		r.Errorf("%s%s is pushed to %q at %d and covers at %v and %v", form, text, r.mode, r.direct, r.covers, r.hidden)
 	case form == "p" && (r.mode != "patches" || len(r.covers) > 0):
 		r.Errorf("patch %d for %q with %d covers", n, r.mode, len(r.covers))
 	case form == "p" && n != r.direct+1:
@@ -156,6 +165,18 @@ func (r *reader) push(form, text string) {
 	for name := range r.covers {
 		r.covers[name] = n
 	}
+}
+
+// news reports whether a version is new to someone, if anyone has been told of
+// one: it is pushed again to no one who has it, save for the sake of others.
+func (r *reader) news(n int64) bool {
+	all := slices.Collect(maps.Values(r.hidden))
+	all = slices.AppendSeq(all, maps.Values(r.covers))
+	if r.mode != "" {
+		all = append(all, r.direct)
+	}
+	all = slices.DeleteFunc(all, func(has int64) bool { return has < 0 })
+	return len(all) == 0 || slices.Min(all) < n
 }
 
 // end is what everyone has in the end: the last version, unless there was a gap.
@@ -252,7 +273,7 @@ func (w *watcher) check(t *testing.T, last int64) {
 	if cause := w.session.Closing(); cause != nil {
 		t.Errorf("closed with %v", cause)
 	}
-	r := reader{T: t, covers: make(map[string]int64)}
+	r := reader{T: t, covers: make(map[string]int64), hidden: make(map[string]int64)}
 	for _, command := range commands(w.wire) {
 		if r.read(command); t.Failed() {
 			return

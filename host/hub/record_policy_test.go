@@ -182,7 +182,7 @@ func TestGapOfARecord(t *testing.T) {
 func TestAGapThatOthersHaveNotSeen(t *testing.T) {
 	t.Parallel()
 	inSlowRecord(t, hub.Terms{Policy: hub.Drop, Patches: true}, func(s slowRecord) {
-		s.hub.Cover(s.session, board, hub.Drop).Release()
+		s.hub.Cover(s.session, board, hub.Drop, "x").Release()
 		held := s.subscribe()
 		s.publish(1001, 1010)
 		held.ReleaseUpTo(at("e", 1010))
@@ -227,7 +227,7 @@ func TestReleaseUpToWithoutRoom(t *testing.T) {
 // and the outbox filled before a reply that is about to have the second.
 func (s slowRecord) fillBeforeTheReply() *hub.Hold {
 	s.stall()
-	s.hub.Cover(s.session, board, s.terms.Policy).Release()
+	s.hub.Cover(s.session, board, s.terms.Policy, "x").Release()
 	held := s.subscribe()
 	s.publish(1001, 1002)
 	s.session.Push(protocol.AppendPush(nil, "fill", text(900)))
@@ -251,7 +251,7 @@ func TestPolicyOfTheCovered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inSlowRecord(t, hub.Terms{Policy: c.direct, Patches: true}, func(s slowRecord) {
-				s.hub.Cover(s.session, board, c.cover).Release()
+				s.hub.Cover(s.session, board, c.cover, "x").Release()
 				if c.unsubscribe {
 					s.hub.Unsubscribe(s.session, board)
 				}
@@ -272,7 +272,7 @@ func TestConflateIsBoundedOverTopics(t *testing.T) {
 		waiting := 0
 		for i := 0; s.session.Closing() == nil && i < 100; i++ {
 			topic := hub.Topic{Kind: hub.RecordTopic, Name: fmt.Sprint(i)}
-			s.hub.Cover(s.session, topic, hub.Conflate).Release()
+			s.hub.Cover(s.session, topic, hub.Conflate, "x").Release()
 			d := record("1")
 			d.Whole = protocol.NewPush("w", text(100))
 			waiting += s.hub.Publish(topic, d)
@@ -288,7 +288,7 @@ func TestASendWithoutRoom(t *testing.T) {
 	t.Parallel()
 	inSlowRecord(t, hub.Terms{Policy: hub.Conflate}, func(s slowRecord) {
 		s.stall()
-		held := s.hub.Cover(s.session, board, hub.Conflate)
+		held := s.hub.Cover(s.session, board, hub.Conflate, "x")
 		s.publish(1001, 1020)
 		if !s.session.Send(protocol.NewPush("diff", text(900))) || s.session.Send(protocol.NewPush("diff", text(100))) {
 			s.Error("the wrong one was taken")

@@ -43,7 +43,7 @@ func record(text string) hub.Delivery {
 //	reply:a=5 both, as it should be
 //	release:a Release
 //	done:a=5  all three
-//	unsub, end, uncover, as they are called
+//	uncover:a Uncover; unsub and end as they are called
 type script struct {
 	*testing.T
 	hub     *hub.Hub
@@ -87,7 +87,7 @@ func (x script) step(step string) {
 	case "sub", "full":
 		x.holds[name], _ = x.hub.Subscribe(x.session, board, hub.Terms{Patches: verb == "sub"})
 	case "cover":
-		x.holds[name] = x.hub.Cover(x.session, board, hub.Disconnect)
+		x.holds[name] = x.hub.Cover(x.session, board, hub.Disconnect, name)
 	case "upto":
 		held.ReleaseUpTo(c)
 	case "sent":
@@ -106,7 +106,7 @@ func (x script) step(step string) {
 	case "end":
 		x.hub.EndSubscription(x.session, board, protocol.NewPush("end", nil))
 	case "uncover":
-		x.hub.Uncover(x.session, board)
+		x.hub.Uncover(x.session, board, name)
 	default:
 		x.hub.Publish(board, record(step))
 	}
@@ -157,33 +157,57 @@ func TestPatches(t *testing.T) {
 func TestCovered(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]scene{
-		"alone":                         {"cover:x 1 2 done:x=1 3 uncover 4", "x=1 w2 w3"},
-		"twice":                         {"cover:x done:x=1 2 cover:y done:y=2 3 uncover 4 uncover 5", "x=1 w2 y=2 w3 w4"},
+		"alone":                         {"cover:x 1 2 done:x=1 3 uncover:x 4", "x=1 w2 w3"},
+		"twice":                         {"cover:x done:x=1 2 cover:y done:y=2 3 uncover:y 4 uncover:x 5", "x=1 w2 y=2 w3 w4"},
 		"then patches":                  {"cover:x done:x=1 2 sub:a 3 4 reply:a=3 5 release:a 6", "x=1 w2 w3 a=3 w4 w5 w6"},
-		"then patches remain":           {"cover:x done:x=1 2 sub:a done:a=2 uncover 3 4", "x=1 w2 a=2 p3 p4"},
-		"over patches":                  {"sub:a done:a=1 2 cover:x 3 4 reply:x=3 release:x 5 uncover 6", "a=1 p2 w3 x=3 w4 w5 p6"},
-		"over patches, nothing new":     {"sub:a done:a=1 2 cover:x done:x=2 uncover 3", "a=1 p2 x=2 p3"},
-		"over values":                   {"full:a done:a=1 cover:x 2 done:x=2 3 uncover 4", "a=1 w2 x=2 w3 w4"},
-		"uncovered while held":          {"sub:a done:a=1 cover:x 2 3 uncover done:x=3 4", "a=1 p2 p3 x=3 p4"},
-		"uncovered for good while held": {"cover:x 1 uncover done:x=1 2", "x=1"},
-		"patches are not known yet":     {"full:a done:a=1 cover:x done:x=1 2 sub:b 3 4 uncover reply:b=4 release:b 5", "a=1 x=1 w2 w3 w4 b=4 p5"},
+		"then patches remain":           {"cover:x done:x=1 2 sub:a done:a=2 uncover:x 3 4", "x=1 w2 a=2 p3 p4"},
+		"over patches":                  {"sub:a done:a=1 2 cover:x 3 4 reply:x=3 release:x 5 uncover:x 6", "a=1 p2 w3 x=3 w4 w5 p6"},
+		"over patches, nothing new":     {"sub:a done:a=1 2 cover:x done:x=2 uncover:x 3", "a=1 p2 x=2 p3"},
+		"over values":                   {"full:a done:a=1 cover:x 2 done:x=2 3 uncover:x 4", "a=1 w2 x=2 w3 w4"},
+		"uncovered while held":          {"sub:a done:a=1 cover:x 2 3 uncover:x done:x=3 4", "a=1 p2 p3 x=3 p4"},
+		"uncovered for good while held": {"cover:x 1 uncover:x done:x=1 2", "x=1"},
+		"patches are not known yet":     {"full:a done:a=1 cover:x done:x=1 2 sub:b 3 4 uncover:x reply:b=4 release:b 5", "a=1 x=1 w2 w3 w4 b=4 p5"},
 		"unsubscribed while held":       {"sub:a done:a=1 cover:x 2 unsub done:x=2 3", "a=1 w2 x=2 w3"},
-		"unsubscribed":                  {"sub:a done:a=1 cover:x done:x=1 unsub 2 uncover 3", "a=1 x=1 w2"},
+		"unsubscribed":                  {"sub:a done:a=1 cover:x done:x=1 unsub 2 uncover:x 3", "a=1 x=1 w2"},
 		"late":                          {"cover:x done:x=4 sub:a done:a=7 5 6 7 8", "x=4 a=7 w7 w8"},
-		"late, over patches":            {"sub:a done:a=5 cover:x done:x=7 uncover 6 7 8", "a=5 x=7 w7 p8"},
-		"lost, over patches":            {"sub:a done:a=5 cover:x done:x=7 uncover 8 9", "a=5 x=7 w8 p9"},
-		"late, after one more reply":    {"sub:a done:a=5 cover:x done:x=7 uncover sub:b done:b=7 6 7 8", "a=5 x=7 b=7 p8"},
-		"late, then patches":            {"cover:x done:x=4 sub:a done:a=7 uncover 5 6 8", "x=4 a=7 p8"},
+		"late, over patches":            {"sub:a done:a=5 cover:x done:x=7 uncover:x 6 7 8", "a=5 x=7 w7 p8"},
+		"lost, over patches":            {"sub:a done:a=5 cover:x done:x=7 uncover:x 8 9", "a=5 x=7 w8 p9"},
+		"late, after one more reply":    {"sub:a done:a=5 cover:x done:x=7 uncover:x sub:b done:b=7 6 7 8", "a=5 x=7 b=7 p8"},
+		"late, then patches":            {"cover:x done:x=4 sub:a done:a=7 uncover:x 5 6 8", "x=4 a=7 p8"},
 		"another epoch":                 {"cover:x done:x=8 sub:a 9 f1 f2 f3 reply:a=f2 f4 release:a", "x=8 w9 wf1 wf2 a=f2 wf3 wf4"},
 		"a subscription that fails":     {"cover:x done:x=1 sub:a 2 unsub 3", "x=1 w2 w3"},
-		"a cover that fails":            {"sub:a done:a=1 cover:x 2 release:x uncover 3", "a=1 w2 p3"},
-		"nothing of it is there":        {"cover:x done:x=0 sub:a done:a=0 uncover 1 2", "x=0 a=0 p1 p2"},
+		"a cover that fails":            {"sub:a done:a=1 cover:x 2 release:x uncover:x 3", "a=1 w2 p3"},
+		"nothing of it is there":        {"cover:x done:x=0 sub:a done:a=0 uncover:x 1 2", "x=0 a=0 p1 p2"},
 		"without the word before":       {"cover:x done:x=1 sub:a 2 3 sent:a=2 release:a", "x=1 a=2 w2 w3"},
 		"a farewell":                    {"cover:x done:x=1 sub:a 2 end reply:a=2 3 release:a 4", "x=1 w2 a=2 end w3 w4"},
 		"a farewell at once":            {"cover:x done:x=1 sub:a done:a=1 2 end 3", "x=1 a=1 w2 end w3"},
 		"a farewell in the courtesy":    {"cover:x done:x=1 sub:a reply:a=1 2 end 3", "x=1 a=1 w2 end w3"},
 		"a farewell, then no reply":     {"cover:x done:x=1 sub:a 2 end unsub 3", "x=1 w2 w3"},
 		"a farewell during a cover":     {"sub:a done:a=1 cover:x 2 end done:x=2 3", "a=1 end w2 x=2 w3"},
+	} {
+		t.Run(name, s.run)
+	}
+}
+
+// What was in a reply is pushed for the sake of those who have not seen that: as
+// long as they are there, and have no reply of their own.
+func TestNoOneIsToldTwice(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]scene{
+		"for another":                 {"cover:x done:x=4 cover:y done:y=5 5 6", "x=4 y=5 w5 w6"},
+		"who has gone":                {"cover:x done:x=4 cover:y done:y=5 uncover:x 5 6", "x=4 y=5 w6"},
+		"who goes before the reply":   {"cover:x done:x=4 cover:y upto:y=5 uncover:x 5 sent:y=5 release:y 6", "x=4 y=5 w6"},
+		"who goes while it waits":     {"cover:x done:x=4 cover:y cover:z 5 reply:y=5 uncover:x upto:z=5 release:y sent:z=5 release:z 6", "x=4 y=5 z=5 w6"},
+		"while the other goes":        {"cover:x done:x=4 cover:y done:y=5 uncover:y 5 6", "x=4 y=5 w5 w6"},
+		"who knows it by now":         {"cover:x done:x=4 sub:a done:a=5 cover:y done:y=5 uncover:x 5 6", "x=4 a=5 y=5 w6"},
+		"who does not know it yet":    {"cover:x done:x=4 cover:y 5 cover:z reply:y=5 release:y upto:z=5 uncover:x sent:z=5 release:z 6", "x=4 y=5 w5 z=5 w6"},
+		"one who begins has read it":  {"sub:a done:a=4 cover:x cover:y 5 sub:b reply:b=5 release:b reply:x=5 reply:y=5 release:x release:y 6", "a=4 b=5 x=5 y=5 w6"},
+		"one who begins has read on":  {"sub:a done:a=4 cover:x 5 sub:b reply:b=5 release:b 6 reply:x=6 release:x 7", "a=4 b=5 w6 x=6 w7"},
+		"one who has begun fails":     {"sub:a done:a=4 cover:x 5 sub:b reply:b=5 release:b uncover:x release:x 6", "a=4 b=5 p6"},
+		"a subscription that ends":    {"cover:x done:x=4 full:a done:a=4 cover:y done:y=5 unsub uncover:x 5 6", "x=4 a=4 y=5 w6"},
+		"dismissed before the reply":  {"cover:x done:x=4 sub:a end reply:a=5 release:a 5 6", "x=4 a=5 end w5 w6"},
+		"given up before the reply":   {"cover:x done:x=4 cover:y uncover:y done:y=5 5 6", "x=4 y=5 w5 w6"},
+		"subscribed anew, then alone": {"sub:a done:a=4 cover:x done:x=5 sub:b done:b=5 uncover:x 5 6", "a=4 x=5 b=5 p6"},
 	} {
 		t.Run(name, s.run)
 	}
@@ -284,7 +308,7 @@ func TestADiffAmongVersions(t *testing.T) {
 		}
 		var holds []*hub.Hold
 		for _, name := range names {
-			holds = append(holds, h.Cover(s, hub.Topic{Kind: hub.RecordTopic, Name: name}, hub.Disconnect))
+			holds = append(holds, h.Cover(s, hub.Topic{Kind: hub.RecordTopic, Name: name}, hub.Disconnect, "x"))
 		}
 		publish(1)
 		publish(2)
@@ -297,7 +321,7 @@ func TestADiffAmongVersions(t *testing.T) {
 			release(held, at("e", 1))
 		}
 		publish(4)
-		h.Uncover(s, hub.Topic{Kind: hub.RecordTopic, Name: "b"})
+		h.Uncover(s, hub.Topic{Kind: hub.RecordTopic, Name: "b"}, "x")
 		s.Send(protocol.NewPush("diff", nil))
 		publish(5)
 		synctest.Wait()

@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/mesh-host/mesh-host/host/protocol"
+import (
+	"slices"
+
+	"github.com/mesh-host/mesh-host/host/protocol"
+)
 
 // seen is how far a session is with a topic: deliveries up to there are passed
 // over. A subscription has one while it makes a difference: from a reply until
@@ -11,8 +15,10 @@ type seen struct {
 	// is at the position.
 	based bool
 	// again says that what is at the position itself is to be pushed, should it
-	// still come: not all who read have seen the reply that contained it.
-	again bool
+	// still come: not all who read have seen a reply that contained it. knowing
+	// are those who have, nil for the direct subscription.
+	again   bool
+	knowing []any
 }
 
 // past reports whether a delivery is to be passed over.
@@ -66,10 +72,40 @@ func (sub *subscription) told(h *Hold) {
 	case x == nil || !x.covers(c):
 		sub.seen = &seen{Position: c, based: !h.cover, again: h.shared}
 	case x.Position == c:
-		x.based, x.again = x.based || !h.cover, x.again && h.shared
+		x.based = x.based || !h.cover
 	}
+	sub.knowsToo(h)
 	if sub.topic.Kind == RecordTopic {
 		sub.supersede(c)
+	}
+}
+
+// knowsToo takes note that the reply of a hold contains what was seen, or more.
+func (sub *subscription) knowsToo(h *Hold) {
+	x := sub.seen
+	if x == nil || !x.again || h.left || !h.contained.covers(x.Position) || slices.Contains(x.knowing, h.reader) {
+		return
+	}
+	x.knowing = append(x.knowing, h.reader)
+	sub.settle()
+}
+
+// leaves takes note that a reader is none any more, nil for the direct
+// subscription. A hold of his may go on.
+func (sub *subscription) leaves(reader any) {
+	for h := sub.held; h != nil; h = h.next {
+		h.left = h.left || h.reader == reader
+	}
+	if x := sub.seen; x != nil && x.again {
+		x.knowing = slices.DeleteFunc(x.knowing, func(other any) bool { return other == reader })
+		sub.settle()
+	}
+}
+
+// settle ends again once all who read know what was seen.
+func (sub *subscription) settle() {
+	if x := sub.seen; len(x.knowing) >= sub.reasons() {
+		x.again, x.knowing = false, nil
 	}
 }
 

@@ -34,21 +34,22 @@ func (sub *subscription) subscribe(t Terms) *Hold {
 }
 
 // cover counts one more cover.
-func (sub *subscription) cover(p Policy) *Hold {
+func (sub *subscription) cover(p Policy, reader any) *Hold {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub.covers++
 	sub.coverPolicy = p
-	return sub.hold(&Hold{sub: sub, cover: true})
+	return sub.hold(&Hold{sub: sub, cover: true, reader: reader})
 }
 
-// uncover takes a cover back.
-func (sub *subscription) uncover() {
+// uncover takes a reader's cover back.
+func (sub *subscription) uncover(reader any) {
 	o := &sub.session.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub.covers--
+	sub.leaves(reader)
 	sub.endIfLast()
 }
 
@@ -58,7 +59,7 @@ func (sub *subscription) unsubscribe() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub.endCourtesy()
-	sub.direct, sub.patches = false, false
+	sub.endDirect()
 	sub.endIfLast()
 	sub.endHolds(func(h *Hold) bool { return !h.cover })
 }
@@ -75,8 +76,14 @@ func (sub *subscription) dismiss(farewell *protocol.Push) {
 	} else {
 		sub.session.sendLocked(farewell)
 	}
-	sub.direct, sub.patches = false, false
+	sub.endDirect()
 	sub.endIfLast()
+}
+
+// endDirect ends the direct subscription; the outbox is locked.
+func (sub *subscription) endDirect() {
+	sub.direct, sub.patches = false, false
+	sub.leaves(nil)
 }
 
 // end ends the subscription for all reasons.
@@ -232,7 +239,7 @@ func (sub *subscription) refill() {
 	sub.backlog = nil
 	o.waits -= b.size
 	for i := range b.list {
-		if d := &b.list[i].Delivery; d.Push != nil {
+		if d := &b.list[i].Delivery; d.Push != nil && !sub.seen.past(d.Position) {
 			o.push(sub.form(d).Frame(dialect))
 			sub.advance(d.Position)
 		}

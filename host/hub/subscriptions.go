@@ -72,8 +72,10 @@ func (h *Hub) Subscribe(s *Session, t Topic, terms Terms) (hold *Hold, isNew boo
 // shows it, a collection: the session gets each delivery once, and as a Whole
 // where there is one, however often the topic is covered and whether or not it
 // is subscribed to directly. p is the policy where that is not. Deliveries are
-// held until the hold is released. It returns nil where the session has ended.
-func (h *Hub) Cover(s *Session, t Topic, p Policy) *Hold {
+// held until the hold is released. reader is whoever shows the topic, a
+// comparable value other than nil, and covers it once: what all readers have been
+// told of in replies is not pushed. It returns nil where the session has ended.
+func (h *Hub) Cover(s *Session, t Topic, p Policy, reader any) *Hold {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -82,10 +84,10 @@ func (h *Hub) Cover(s *Session, t Topic, p Policy) *Hold {
 	}
 	sub, i := x.get(t)
 	if sub != nil {
-		return sub.cover(p)
+		return sub.cover(p, reader)
 	}
 	sub = &subscription{session: s}
-	hold := sub.cover(p)
+	hold := sub.cover(p, reader)
 	h.addSubscription(t, sub, i)
 	return hold
 }
@@ -98,11 +100,11 @@ func (h *Hub) addSubscription(t Topic, sub *subscription, i int) {
 	x.list = slices.Insert(x.list, i, sub)
 }
 
-// Uncover takes one Cover back, and reports whether there was one. With the
+// Uncover takes a reader's Cover back, and reports whether there was one. With the
 // last, the terms of a direct subscription apply again, and without such a one
 // nothing of the topic is pushed once it returns. A hold that Cover has begun
 // goes on until its Release.
-func (h *Hub) Uncover(s *Session, t Topic) bool {
+func (h *Hub) Uncover(s *Session, t Topic, reader any) bool {
 	x := &s.subscriptions
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -113,7 +115,7 @@ func (h *Hub) Uncover(s *Session, t Topic) bool {
 	if sub.covers == 1 && !sub.direct {
 		h.removeSubscription(sub, i)
 	}
-	sub.uncover()
+	sub.uncover(reader)
 	return true
 }
 

@@ -91,22 +91,22 @@ func TestReasons(t *testing.T) {
 			t.Errorf("subscribed anew: %v", got)
 		}
 	}
-	if h.Uncover(s, board) || h.Unsubscribe(s, board) {
+	if h.Uncover(s, board, "x") || h.Unsubscribe(s, board) {
 		t.Error("there was nothing to end")
 	}
 	subscribed(true)
 	subscribed(false)
 	expect("direct", true, true)
-	h.Cover(s, board, hub.Disconnect)
+	h.Cover(s, board, hub.Disconnect, "x")
 	expect("direct and covered", true, true)
 	if !h.Unsubscribe(s, board) || h.Unsubscribe(s, board) || h.EndSubscription(s, board, numbered(0).Push) {
 		t.Error("Unsubscribe is wrong")
 	}
 	expect("covered", false, true)
 	subscribed(true)
-	h.Cover(s, board, hub.Disconnect)
+	h.Cover(s, board, hub.Disconnect, "x")
 	for _, want := range []bool{true, true, false} {
-		if h.Uncover(s, board) != want {
+		if h.Uncover(s, board, "x") != want {
 			t.Error("Uncover is wrong")
 		}
 	}
@@ -115,8 +115,8 @@ func TestReasons(t *testing.T) {
 		t.Error("EndSubscription is wrong")
 	}
 	expect("nothing", false, false)
-	h.Cover(s, board, hub.Disconnect)
-	h.Uncover(s, board)
+	h.Cover(s, board, hub.Disconnect, "x")
+	h.Uncover(s, board, "x")
 	expect("nothing again", false, false)
 }
 
@@ -146,7 +146,7 @@ func TestEndSubscriptions(t *testing.T) {
 	}
 	subscribe(t, h, second, want[1], hub.Disconnect)
 	for _, topic := range []hub.Topic{board, want[1], board} {
-		h.Cover(first, topic, hub.Disconnect).Release()
+		h.Cover(first, topic, hub.Disconnect, "x").Release()
 	}
 	subscribe(t, h, first, board, hub.Disconnect)
 	want = append(want, board) // and the covers count for nothing
@@ -159,7 +159,7 @@ func TestEndSubscriptions(t *testing.T) {
 	if held, isNew := h.Subscribe(first, want[0], hub.Terms{}); held != nil || isNew {
 		t.Error("a session that has ended subscribes")
 	}
-	if h.Cover(first, board, hub.Disconnect) != nil || h.Uncover(first, board) {
+	if h.Cover(first, board, hub.Disconnect, "x") != nil || h.Uncover(first, board, "x") {
 		t.Error("a session that has ended is covered")
 	}
 	if first.Subscribed(want[0]) || first.Subscriptions(hub.ChannelTopic) != 0 || first.Topics(hub.ChannelTopic) != nil || h.Unsubscribe(first, want[0]) {
@@ -242,10 +242,10 @@ func comeAndGo(t *testing.T, h *hub.Hub, topics []hub.Topic) {
 				}
 				continue
 			case 2:
-				h.Uncover(s, topic)
+				h.Uncover(s, topic, "x")
 				continue
 			case 3:
-				if held := h.Cover(s, topic, hub.Policy(rand.IntN(3))); held != nil {
+				if held := h.Cover(s, topic, hub.Policy(rand.IntN(3)), "x"); held != nil {
 					held.Release()
 				}
 				continue
