@@ -125,11 +125,14 @@ func document(text string) plugin.Settings {
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
 
+// put makes a file of the folder, whole at once: what reads it sees no half.
 func (f *folder) put(name string, module []byte) {
 	f.t.Helper()
-	if err := os.WriteFile(f.path(name), module, 0o600); err != nil {
+	whole := filepath.Join(f.t.TempDir(), name)
+	if err := os.WriteFile(whole, module, 0o600); err != nil {
 		f.t.Fatal(err)
 	}
+	f.rename(whole, f.path(name))
 }
 
 func (f *folder) remove(name string) {
