@@ -8,6 +8,7 @@ import (
 
 	"github.com/mesh-host/mesh-host/host/plugin/guest"
 	"github.com/mesh-host/mesh-host/host/plugin/plugintest"
+	"github.com/mesh-host/mesh-host/host/plugin/wasm"
 )
 
 const hostileReturn = 16 // the handler that does no harm
@@ -37,17 +38,23 @@ var hostile = []struct {
 
 const (
 	hostileDeadline = 200 * time.Millisecond
-	// hostileEnd is when a call has ended on the slowest machine; what is never
-	// ended would run for ever.
-	hostileEnd = 3 * time.Second
+	// hostileEnd is when a call has ended on the slowest and busiest machine; what
+	// is never ended would run for ever. It is the deadline of calls that end by
+	// themselves.
+	hostileEnd = 20 * time.Second
 )
 
 func TestHostileCallsAreContained(t *testing.T) {
 	h := newHost(t, "{}")
-	p, _ := h.start(t, plugintest.Fixture(t, "hostile"), func(o *guest.Options) { o.Deadline, o.Instances = hostileDeadline, 8 })
-	other, _ := h.start(t, plugintest.Fixture(t, "puppet"), func(o *guest.Options) { o.Deadline = 2 * time.Second })
+	hurried, _ := h.start(t, plugintest.Fixture(t, "hostile"), func(o *guest.Options) { o.Deadline, o.Instances = hostileDeadline, 8 })
+	patient, _ := h.start(t, plugintest.Fixture(t, "hostile"), func(o *guest.Options) { o.Deadline, o.Instances = hostileEnd, 8 })
+	other, _ := h.start(t, plugintest.Fixture(t, "puppet"), func(o *guest.Options) { o.Deadline = hostileEnd })
 	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {
+			p := patient
+			if c.fault == "" {
+				p = hurried
+			}
 			before := heap()
 			start := time.Now()
 			_, err := call(p, c.handler, `{}`)
@@ -64,18 +71,29 @@ func TestHostileCallsAreContained(t *testing.T) {
 			if took > hostileEnd {
 				t.Errorf("took %v", took)
 			}
-			if _, err := call(p, hostileReturn, `{}`); err != nil {
-				t.Errorf("another instance: %v", err)
-			}
+			mustReturn(t, p)
 			mustEcho(t, other)
-			if grown := heap() - before; grown > 4<<20 {
+			if grown := grown(before, 4<<20); grown > 4<<20 {
 				t.Errorf("%d bytes are not given back", grown)
 			}
 			t.Logf("%v: %.80v", took.Round(10*time.Microsecond), err)
 		})
 	}
-	if n := h.Memories(); n > 2 {
+	if n := h.Memories(); n > 3 {
 		t.Errorf("%d instances hold memory", n)
+	}
+}
+
+// mustReturn proves that a plugin still works. Where its deadline is short, a busy
+// machine may need several calls.
+func mustReturn(t *testing.T, p *wasm.Plugin) {
+	t.Helper()
+	_, err := call(p, hostileReturn, `{}`)
+	for end := time.Now().Add(hostileEnd); errors.Is(err, guest.ErrTimeout) && time.Now().Before(end); {
+		_, err = call(p, hostileReturn, `{}`)
+	}
+	if err != nil {
+		t.Errorf("another instance: %v", err)
 	}
 }
 
@@ -154,14 +172,14 @@ func TestHostileStartIsContained(t *testing.T) {
 func TestDeepRecursionKeepsLittle(t *testing.T) {
 	const instances, deep = 8, 17
 	h := newHost(t, "{}")
-	p, _ := h.start(t, plugintest.Fixture(t, "hostile"), func(o *guest.Options) { o.Instances, o.Deadline = instances, 2*time.Second })
+	p, _ := h.start(t, plugintest.Fixture(t, "hostile"), func(o *guest.Options) { o.Instances, o.Deadline = instances, hostileEnd })
 	before := heap()
 	for range 100 {
 		if _, err := call(p, deep, `{}`); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if grown := heap() - before; grown > 4<<20 {
+	if grown := grown(before, 4<<20); grown > 4<<20 {
 		t.Errorf("an instance keeps %d bytes", grown)
 	} else {
 		t.Logf("an instance keeps %d bytes", grown)
@@ -179,7 +197,9 @@ func TestCallDepth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := m.Start(options())
+		o := options()
+		o.Deadline = hostileEnd
+		p, err := m.Start(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +213,17 @@ func TestCallDepth(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// grown returns by how many bytes more than before are in use. Where they are more
+// than a bound it waits a while: what is freed by others, and by finalizers, is
+// freed soon, and on a busy machine later.
+func grown(before, bound int64) int64 {
+	more := heap() - before
+	for end := time.Now().Add(hostileEnd); more > bound && time.Now().Before(end); more = heap() - before {
+		<-time.After(10 * time.Millisecond)
+	}
+	return more
 }
 
 // heap returns the bytes that are in use after a collection.
