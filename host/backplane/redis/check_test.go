@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -14,11 +15,13 @@ import (
 	"github.com/mesh-host/mesh-host/host/backplane/redis/redistest"
 )
 
-// refusedWith opens a node where that must fail, with all of some words.
+// refusedWith opens a node where that must fail, with all of some words: not
+// because the machine is busy.
 func refusedWith(t *testing.T, o Options, words ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	o.Timeout, o.Connect = cmp.Or(o.Timeout, 5*time.Second), cmp.Or(o.Connect, 5*time.Second)
 	n, err := Open(ctx, "node", o)
 	if err == nil {
 		_ = n.Close()
