@@ -322,7 +322,7 @@ func TestBurialGoesOn(t *testing.T) {
 func TestRedisRestartsEmpty(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
-	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: briefLease}}
+	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: 5 * briefLease}}
 	a, b := c.runs("a"), c.runs("b")
 	ids := numbered("c", 120)
 	a.populate(ids)
