@@ -89,14 +89,14 @@ func (b Backend) runTimed(t *testing.T, lease time.Duration, all tests) {
 			b.timed(t, func(t *testing.T) {
 				t.Helper()
 				for times := time.Duration(1); !b.timely(t, lease, times, test); times *= 2 {
-					t.Logf("the machine is too busy for a TTL of %v", times*b.ttl())
+					t.Logf("the machine is too busy for a TTL of %v, or a lease of %v", times*b.ttl(), min(times*lease, longLease))
 				}
 			})
 		})
 	}
 }
 
-// timely runs a test with so many times the TTL, on a store of its own, and
+// timely runs a test with so many times the TTL and the lease, on a store of its own, and
 // reports whether it was quick enough for that.
 func (b Backend) timely(t *testing.T, lease, times time.Duration, test func(*suite)) (quick bool) {
 	t.Helper()
@@ -112,17 +112,17 @@ func (b Backend) timely(t *testing.T, lease, times time.Duration, test func(*sui
 			panic(late)
 		}
 	}()
-	s := newSuite(t, b, lease)
+	s := newSuite(t, b, min(times*lease, longLease))
 	s.times = times
 	test(s)
 	return true
 }
 
-// mostTimes is how many times the TTL a busy machine may need.
+// mostTimes is how many times the TTL, or the lease, a busy machine may need.
 const mostTimes = 16
 
 // errLate is what a test panics with that was not quick enough to tell anything.
-var errLate = errors.New("what was to last was looked at only after its TTL")
+var errLate = errors.New("what was to last was looked at only after its TTL, or its lease")
 
 // timed runs a test in which time passes.
 func (b Backend) timed(t *testing.T, test func(*testing.T)) {

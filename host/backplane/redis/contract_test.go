@@ -91,7 +91,7 @@ func (s *survivor) Node(id string) backplane.Node {
 
 // shortLease is below the lease of all tests in which no node dies, which may as
 // well be longer.
-const shortLease = 10 * time.Second
+const shortLease = 20 * time.Second
 
 func (s *stores) open(t *testing.T, lease time.Duration) backplanetest.Cluster {
 	t.Helper()
