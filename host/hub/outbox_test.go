@@ -353,7 +353,8 @@ func TestHammerSession(t *testing.T) {
 		}
 		wire.Block(false)
 		wg.Wait()
-		if cause := s.End(); cause.Code != 1000 && cause.Code != abi.CloseSlowConsumer {
+		// The last where the machine is so busy that no one has been alive for a tick.
+		if cause := s.End(); !slices.Contains([]int{1000, abi.CloseSlowConsumer, abi.ClosePingTimeout}, cause.Code) {
 			t.Errorf("ended with %v", cause)
 		}
 		wire.Frames() // all of them whole
