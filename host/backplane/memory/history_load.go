@@ -128,6 +128,9 @@ func (l *streamLoader) complete(s *loadedStream) error {
 	s.time = max(s.time, s.leastTime)
 	s.touch(l.at(s.time))
 	l.take(s.stream, streamSize+int64(len(s.channel)))
+	// As many slots as there are messages: what had room before must have it now.
+	l.take(s.stream, int64(s.ring.n-len(s.ring.slots))*slotSize)
+	s.ring.resize(s.ring.n)
 	l.enter(s.stream)
 	l.clean(s.stream, &l.ranks[s.hash%shardCount])
 	for l.held.Load() > l.limit && l.evict() {
