@@ -82,3 +82,12 @@ func TestAPICommandWithToken(t *testing.T) {
 		t.Errorf("without the token: %d %q", code, stderr)
 	}
 }
+
+// commandOf is the binary with arguments, to be started.
+func commandOf(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(built.binary, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = environment()
+	return cmd
+}

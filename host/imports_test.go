@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"abi":              {},
 	"abi/internal/gen": {},
 
+	"client/go": {}, // programs import it, and not the server with it
+
 	"host/protocol":   {"abi"},
 	"host/capability": {"abi", "host/protocol"},
 	"host/operation":  {"abi", "host/capability", "host/protocol"}, // a caller says where it may send requests to
@@ -58,8 +60,8 @@ var mayImport = map[string][]string{
 	"host/demo":                      {},
 	"host/static":                    {},
 	"host":                           {"abi", "host/..."},
-	"e2e/bench":                      {"abi", "host/..."}, // servers to compare with, in one process
-	"cmd/mesh-host":                  {"abi", "host", "host/plugin/develop"},
+	"e2e/bench":                      {"abi", "host/..."},                                 // servers to compare with, in one process
+	"cmd/mesh-host":                  {"abi", "client/go", "host", "host/plugin/develop"}, // call and tail are clients
 }
 
 // owners lists, for every third-party module that the server uses, the
@@ -67,6 +69,7 @@ var mayImport = map[string][]string{
 var owners = map[string][]string{
 	"github.com/gobwas/ws":                {"host/transport", "e2e/bench"},
 	"github.com/gobwas/httphead":          {"host/transport"},
+	"github.com/coder/websocket":          {"client/go"},
 	"github.com/tetratelabs/wazero":       {"host/plugin/..."},
 	"github.com/extism/go-sdk":            {"host/plugin/extism"},
 	"github.com/redis/go-redis/v9":        {"host/backplane/redis/..."},
@@ -80,8 +83,8 @@ var owners = map[string][]string{
 	"github.com/spf13/pflag":              {"cmd/mesh-host"},
 	"github.com/go-viper/mapstructure/v2": {"cmd/mesh-host"},
 	"github.com/pelletier/go-toml/v2":     {"cmd/mesh-host"},
-	"golang.org/x/net":                    {"host/outbound"}, // what a header may be, as net/http itself checks it
-	"golang.org/x/sys":                    {"host/plugin/wasm", "host/transport", "e2e/bench"},
+	"golang.org/x/net":                    {"host/outbound"},                                                    // what a header may be, as net/http itself checks it
+	"golang.org/x/sys":                    {"cmd/mesh-host", "host/plugin/wasm", "host/transport", "e2e/bench"}, // cmd: whether a pipe has a reader
 }
 
 // matches reports whether a package is one of a list.
@@ -179,6 +182,9 @@ func TestCheck(t *testing.T) {
 		{"host", "github.com/spf13/viper", false},
 		{"cmd/mesh-host", "github.com/spf13/viper", true},
 		{"cmd/mesh-host", "github.com/unheard/of", false},
+		{"cmd/mesh-host", "github.com/coder/websocket", false},
+		{"client/go", "github.com/coder/websocket", true},
+		{"client/go", module + "/abi", false},
 		{"host/utils", "strings", false},
 	} {
 		if problem := check(c.pkg, c.imported); (problem == "") != c.ok {

@@ -79,6 +79,8 @@ them. A plugin that changes is swapped without dropping a connection.`,
 		Example: `  mesh-host serve
   mesh-host serve --listen :9000 --plugins ./build/plugins
   mesh-host config print
+  mesh-host call localhost:8080 echo '"hello"'
+  mesh-host tail localhost:8080 news:x
   mesh-host api connections.list
   mesh-host plugin new --lang go hello`,
 		Version:       buildInfo().version,
@@ -87,6 +89,6 @@ them. A plugin that changes is swapped without dropping a connection.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), apiCommand(), healthcheckCommand(), configCommand(), pluginCommand(), versionCommand())
+	root.AddCommand(serveCommand(), callCommand(), tailCommand(), apiCommand(), healthcheckCommand(), configCommand(), pluginCommand(), versionCommand())
 	return root
 }
