@@ -1,0 +1,14 @@
+/**
+ * Names of members that only the client's own modules use, and that are no member of anything that
+ * comes from outside: they get short names in what is built, which is then 3% smaller. The tests
+ * of the built package fail where one of them is used from outside.
+ */
+const internal = [
+  "askQuietly", "asking", "barred", "begin", "begun", "beside", "count", "disconnected", "emit", "ended", "enroll", "flush", "follow",
+  "forget", "gaveUp", "hopeless", "hurry", "kept", "later", "listen", "lost", "moved", "naming", "newest", "note", "opened",
+  "overlaid", "place", "ready", "reconnectFailed", "release", "renew", "resync", "restore", "settings", "settle", "settled", "shares",
+  "shown", "show", "tell", "tellAll", "unlisten", "unlistenAll", "wanted", "wire",
+]
+
+/** What esbuild shortens. */
+export const mangleProps = new RegExp(`^(${internal.join("|")})$`)

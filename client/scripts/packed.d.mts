@@ -1,0 +1,1 @@
+export function installPacked(others: string[]): string

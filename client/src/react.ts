@@ -1,0 +1,7 @@
+export { MeshProvider, useMeshClient, type ClientOption, type MeshProviderProps } from "./react/context"
+export { useChannel, type ChannelHook, type UseChannelOptions } from "./react/channel"
+export { useCollection, type CollectionHook, type CollectionRecord, type UseCollectionOptions } from "./react/collection"
+export { useConnection, type ConnectionHook, type UseConnectionOptions } from "./react/connection"
+export { usePresence, type PresenceHook, type UsePresenceOptions } from "./react/presence"
+export { useRecord, type RecordHook, type UseRecordOptions } from "./react/record"
+export type { Following, SubscriptionStatus } from "./react/source"
