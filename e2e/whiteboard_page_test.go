@@ -196,6 +196,14 @@ func TestWhiteboardPage(t *testing.T) {
 	ann.offers(t, h, "garden")
 }
 
+// watchState notes whether the page has said meanwhile that it connects.
+const watchState = `(() => {
+	const state = document.getElementById("state");
+	window.wentDown = false;
+	new MutationObserver(() => { window.wentDown ||= state.textContent === "connecting…"; }).observe(state, { childList: true });
+	return true;
+})()`
+
 // A page that loses its connection, or whose server is started anew, goes on from
 // where it was, and what was drawn on it meanwhile arrives.
 func TestWhiteboardPageComesBack(t *testing.T) {
@@ -207,6 +215,7 @@ func TestWhiteboardPageComesBack(t *testing.T) {
 	p.do(t, chromedp.SetValue(chromedp.CSS(`[name="width"]`), "40"))
 	for round := range 4 {
 		y := 100 + 200*round
+		ask(t, p, chromedp.Evaluate[bool](watchState)) // it may be back in no time
 		if round < 3 {
 			var all struct {
 				Connections []struct{ ConnectionID string }
@@ -222,7 +231,7 @@ func TestWhiteboardPageComesBack(t *testing.T) {
 			h.signal(t, syscall.SIGTERM)
 			h.wait(t, patience)
 		}
-		p.shows(t, "#state", "connecting…")
+		eventually(t, patience, "the page says that it connects", func() bool { return ask(t, p, chromedp.Evaluate[bool](`window.wentDown`)) })
 		p.pointer(t, [2]float64{200, float64(y)}, [2]float64{400, float64(y)})
 		p.inked(t, 300, y, true)
 		if round == 3 {

@@ -106,8 +106,9 @@ type StoreConfig struct {
 // DemoConfig is the page at "/".
 type DemoConfig struct {
 	// Enabled serves a page that connects from the browser, lists the loaded
-	// plugins' commands and calls them. It shows the names of all commands to
-	// anyone: not for production. Default false.
+	// plugins' commands and calls them, with links to the folders of static.dir
+	// that have a page. It shows all their names to anyone: not for production.
+	// Default false.
 	Enabled bool `toml:"enabled"`
 }
 
@@ -117,7 +118,9 @@ type StaticConfig struct {
 	// clients' port serves over GET and HEAD; "/" is its index.html, and where
 	// it has none the demo page. Names with a leading dot, and what lies
 	// outside it, are not served, nor are folders listed. "" serves none; a
-	// folder that is not there stops the start. Default "".
+	// folder that is not there stops the start. Where there is a folder, or the
+	// demo page, /mesh-host/client.js is the client for browsers, unless the
+	// folder has a file of that name. Default "".
 	Dir string `toml:"dir"`
 }
 

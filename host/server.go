@@ -299,11 +299,14 @@ func (s *Server) publicHandler() (http.Handler, error) {
 	health := admin.Health(s.readiness)
 	mux.Handle("/healthz", health)
 	mux.Handle("/readyz", health)
-	page := http.NotFoundHandler()
+	dir, page := s.config.Static.Dir, http.NotFoundHandler()
 	if s.config.Demo.Enabled {
-		page = demo.Handler(s.commandNames)
+		page = demo.Handler(s.commandNames, func() []string { return static.Pages(dir) })
 	}
-	if dir := s.config.Static.Dir; dir != "" {
+	if dir != "" || s.config.Demo.Enabled {
+		page = static.Client(page)
+	}
+	if dir != "" {
 		files, err := static.Handler(dir, page)
 		if err != nil {
 			return nil, &KeyError{Key: "static.dir", Problem: err.Error()}

@@ -56,6 +56,38 @@ func TestServerServesFiles(t *testing.T) {
 	}
 }
 
+// Pages get the client from the server that they talk to, where there are pages.
+func TestServerServesItsClient(t *testing.T) {
+	t.Parallel()
+	for name, configure := range map[string]func(c *host.Config){
+		"with files":    func(c *host.Config) { c.Static.Dir = t.TempDir() },
+		"with the demo": func(c *host.Config) { c.Demo.Enabled = true },
+	} {
+		c := embedded(t)
+		configure(&c)
+		server, _ := serve(t, c)
+		if status, body := fetch(t, server, "/mesh-host/client.js"); status != http.StatusOK || !strings.HasPrefix(body, "/*! @mesh-host/client") {
+			t.Errorf("%s: %d %.100s", name, status, body)
+		}
+		if c.Static.Dir == "" {
+			continue
+		}
+		if err := os.Mkdir(filepath.Join(c.Static.Dir, "mesh-host"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(c.Static.Dir, "mesh-host", "client.js"), []byte("its own"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, body := fetch(t, server, "/mesh-host/client.js"); body != "its own" {
+			t.Errorf("the folder's own: %.100s", body)
+		}
+	}
+	server, _ := serve(t, embedded(t))
+	if status, _ := fetch(t, server, "/mesh-host/client.js"); status != http.StatusNotFound {
+		t.Errorf("without pages: %d", status)
+	}
+}
+
 func TestServerNeedsItsStaticFolder(t *testing.T) {
 	t.Parallel()
 	c := embedded(t)

@@ -12,7 +12,7 @@ import (
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	names := []string{"echo", "add"}
-	h := demo.Handler(func() []string { return names })
+	h := demo.Handler(func() []string { return names }, func() []string { return []string{"/chat/"} })
 	tests := []struct {
 		method, path string
 		code         int
@@ -20,6 +20,7 @@ func TestHandler(t *testing.T) {
 	}{
 		{http.MethodGet, "/", http.StatusOK, "<title>mesh-host</title>"},
 		{http.MethodGet, "/demo/commands", http.StatusOK, `["add","echo"]`},
+		{http.MethodGet, "/demo/pages", http.StatusOK, `["/chat/"]`},
 		{http.MethodGet, "/other", http.StatusNotFound, ""},
 		{http.MethodPost, "/", http.StatusMethodNotAllowed, ""},
 	}

@@ -1,22 +1,26 @@
-import { Mesh } from "./mesh.js";
+import { MeshClient } from "/mesh-host/client.js";
 
 const $ = (id) => document.getElementById(id);
 
 let room = null; // "chat:…" while in one
 let name = "", moderator = false;
-let me = ""; // this connection's id
-let last = null; // {epoch, offset} of the newest message seen in the room
-let entering = false;
 let toldTyping = 0; // when the others were told, in milliseconds
 const people = new Map(); // connection id → {name, typing}
 
 // The key lets this window take its name along to its next connection.
 const key = sessionStorage.chatKey ??= crypto.getRandomValues(new Uint32Array(4)).join("");
 
-const url = new URL(location.href); // its query may have a token
-url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-url.hash = "";
-const mesh = new Mesh(url, { open, push, down });
+const url = location.origin.replace("http", "ws") + "/" + location.search; // its query may have a token
+const mesh = new MeshClient(url, {
+  retryConnect: true,
+  reconnectInterval: 1000,
+  decode: JSON.parse,
+  prepare: again,
+});
+mesh.on("status", show);
+mesh.on("reconnectfailed", ({ message }) => out(message)); // someone else has the name now, for example
+mesh.on("chat.kicked", (kick) => { if (kick.room === room) out(`${kick.by} has kicked you out of this room.`); });
+mesh.on("unsubscribed", (ended) => { if (ended.name === room) back(); });
 
 // ---- the way in and out
 
@@ -31,63 +35,70 @@ function showRoom() {
   } catch { /* it is no text */ }
 }
 
-$("knock").onsubmit = (event) => {
+$("knock").onsubmit = async (event) => {
   event.preventDefault();
   name = sessionStorage.chatName = $("name").value.trim();
-  room = "chat:" + $("room").value;
-  last = null;
   $("refusal").textContent = "";
   $("enter").disabled = true;
-  if (mesh.connected) enter();
-  else mesh.connect();
-};
-
-$("leave").onclick = () => {
-  const left = room;
-  out("");
-  mesh.call("mesh/leave-room", { roomName: left }).catch(() => {}); // without a connection it has left anyway
-};
-
-function open(id) {
-  me = id;
-  $("state").textContent = $("refusal").textContent = "";
-  $("state").className = "";
-  if (room) enter();
-}
-
-function down(text, final) {
-  if (final) return out(text);
-  if (!room) return;
-  $("state").textContent = $("refusal").textContent = text;
-  $("state").className = "down";
-  $("send").disabled = true;
-}
-
-// enter goes into the room, or back into it on a new connection.
-async function enter() {
-  if (entering) return;
-  entering = true;
   try {
-    ({ name, moderator } = await mesh.call("chat.name", { name, key }));
-    await mesh.call("mesh/join-room", { roomName: room });
-    await listen();
-    await watch();
+    await introduce((command, payload) => mesh.command(command, payload));
   } catch (problem) {
-    if (mesh.connected && room) out(problem.message);
-    return;
-  } finally {
-    entering = false;
+    return out(problem.message);
   }
+  room = "chat:" + $("room").value;
+  await enter();
+};
+
+$("leave").onclick = () => out("");
+
+async function introduce(call) {
+  ({ name, moderator } = await call("chat.name", { name, key }));
+}
+
+// again gives a new connection its name, without which it is not let into the room
+// that the client goes back to.
+async function again(call) {
+  if (room) await introduce(call).catch((problem) => { if (problem.code !== "ECONNECTION") out(problem.message); });
+}
+
+// enter goes into the room, and shows it. The client stays there, over all its
+// connections, and goes on from what it has seen.
+async function enter() {
+  const to = room;
+  const joined = await mesh.joinRoom(to, presence);
+  if (to !== room) return;
+  if (!joined.success) return out(joined.error.message);
+  people.clear();
+  for (const id of joined.present) meet(id, joined.states[id]);
+  const heard = await mesh.subscribeChannel(to, say, { historyLimit: 100, onGap: sayAll });
+  if (to !== room) return;
+  if (!heard.success) return out(heard.error.message);
+  sayAll(heard);
   $("door").hidden = true;
   $("talk").hidden = false;
   $("title").textContent = document.title = "#" + room.slice("chat:".length);
   $("text").placeholder = moderator ? "Say something, or /kick someone" : "Say something";
-  $("send").disabled = $("enter").disabled = false;
+  $("enter").disabled = false;
   $("text").focus();
 }
 
-function out(why) {
+// leave is back at the door; what has not ended is ended.
+async function leave() {
+  const left = room;
   room = null;
+  if (left) await Promise.all([mesh.unsubscribeChannel(left), mesh.leaveRoom(left)]);
+}
+
+// back is in the room again, unless it is closed to us: the server has ended something.
+async function back() {
+  const to = room;
+  await leave();
+  room = to;
+  await enter();
+}
+
+function out(why) {
+  leave();
   toldTyping = 0;
   $("door").hidden = false;
   $("talk").hidden = true;
@@ -97,24 +108,20 @@ function out(why) {
   $("name").focus();
 }
 
-// ---- messages
-
-// listen subscribes to the room's channel: with what was missed, where the
-// server can prove that it is all of it, else with its history anew.
-async function listen() {
-  let reply;
-  do {
-    reply = await mesh.call("mesh/subscribe-channel", { channel: room, historyLimit: 100, recover: last ?? undefined });
-    if (!reply.success) throw new Error("This room's messages are for its members.");
-    if (!reply.recovered) $("log").replaceChildren();
-    const missed = reply.recovered ? reply.missed.map((m) => m.message) : reply.history.reverse();
-    missed.forEach(say);
-    last = { epoch: reply.epoch, offset: reply.offset };
-  } while (reply.more);
+function show(status) {
+  const text = status === "online" || status === "offline" ? "" : "connecting…";
+  $("state").textContent = $("waiting").textContent = text;
+  $("send").disabled = text !== "";
 }
 
-function say(json) {
-  const { from, name: who, text, notice, at } = JSON.parse(json);
+// ---- messages
+
+function sayAll({ history }) {
+  $("log").replaceChildren();
+  history.reverse().forEach(say);
+}
+
+function say({ from, name: who, text, notice, at }) {
   const log = $("log"), atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const item = document.createElement("li"), time = document.createElement("time");
   time.dateTime = new Date(at).toISOString();
@@ -141,7 +148,7 @@ $("say").onsubmit = async (event) => {
   if (!text.trim()) return;
   $("problem").textContent = "";
   try {
-    await mesh.call("chat.send", { room, text });
+    await mesh.command("chat.send", { room, text });
     if ($("text").value === text) $("text").value = "";
     tell(false);
   } catch (problem) {
@@ -151,17 +158,19 @@ $("say").onsubmit = async (event) => {
 
 // ---- who is here, and who is typing
 
-async function watch() {
-  const reply = await mesh.call("mesh/subscribe-presence", { roomName: room });
-  people.clear();
-  for (const id of reply.present) meet(id, reply.states[id]);
+function presence({ type, connectionId: id, state }) {
+  if (type === "join") return void meet(id);
+  if (type === "leave") people.delete(id);
+  else if (people.has(id)) people.get(id).typing = !!state?.typing;
+  showPeople();
 }
 
 async function meet(id, state) {
-  people.set(id, { name: id === me ? name : "…", typing: !!state?.typing });
+  const own = id === mesh.connectionId;
+  people.set(id, { name: own ? name : "…", typing: !!state?.typing });
   showPeople();
-  if (id === me) return;
-  const { metadata } = await mesh.call("mesh/get-connection-metadata", { connectionId: id }).catch(() => ({}));
+  if (own) return;
+  const metadata = await mesh.getConnectionMetadata(id);
   if (people.has(id)) known(id, metadata?.name ?? "someone");
 }
 
@@ -171,6 +180,7 @@ function known(id, who) {
 }
 
 function showPeople() {
+  const me = mesh.connectionId;
   const everyone = [...people].sort(([, a], [, b]) => a.name.localeCompare(b.name));
   $("people").replaceChildren(...everyone.map(([id, person]) => {
     const item = document.createElement("li"), label = document.createElement("span");
@@ -190,7 +200,7 @@ function kickButton(id, who) {
   button.className = "plain";
   button.textContent = "Kick";
   button.setAttribute("aria-label", "Kick " + who);
-  button.onclick = () => mesh.call("chat.kick", { room, who: id }).catch((problem) => { $("problem").textContent = problem.message; });
+  button.onclick = () => mesh.command("chat.kick", { room, who: id }).catch((problem) => { $("problem").textContent = problem.message; });
   return button;
 }
 
@@ -199,36 +209,14 @@ function kickButton(id, who) {
 function tell(typing) {
   if (!typing && !toldTyping) return;
   toldTyping = typing ? Date.now() : 0;
-  const told = typing
-    ? mesh.call("mesh/publish-presence-state", { roomName: room, state: { typing: true }, expireAfter: 5000 })
-    : mesh.call("mesh/clear-presence-state", { roomName: room });
-  told.catch(() => {}); // it is only a courtesy
+  if (typing) mesh.publishPresenceState(room, { state: { typing: true }, expireAfter: 5000 });
+  else mesh.clearPresenceState(room);
 }
 
 $("text").oninput = () => {
   const writing = $("text").value.trim() !== "" && !$("text").value.startsWith("/");
   if (!writing || Date.now() - toldTyping > 3000) tell(writing);
 };
-
-// ---- what the server pushes
-
-function push(command, payload) {
-  if (!room || ![payload?.channel, payload?.roomName, payload?.name, payload?.room].includes(room)) return;
-  switch (command) {
-    case "mesh/subscription-message":
-      last = { epoch: payload.epoch, offset: payload.offset };
-      return say(payload.message);
-    case "mesh/presence-update": {
-      const { type, connectionId: id, state } = payload;
-      if (type === "join") return meet(id);
-      if (type === "leave") people.delete(id);
-      else if (people.has(id)) people.get(id).typing = !!state?.typing;
-      return showPeople();
-    }
-    case "chat.kicked": return out(`${payload.by} has kicked you out of this room.`);
-    case "mesh/unsubscribed": return void enter(); // unless the room is closed to us, we are back at once
-  }
-}
 
 function hue(text) {
   let sum = 0;

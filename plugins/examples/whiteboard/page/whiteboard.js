@@ -1,33 +1,35 @@
-import { Mesh } from "./mesh.js";
+import { applyPatch, MeshClient } from "/mesh-host/client.js";
 import { Paper, put } from "./paper.js";
 import { newId, Pen } from "./pen.js";
-import { Collection, Shared } from "./shared.js";
 
 const $ = (id) => document.getElementById(id);
 
 let name = "";
-let me = ""; // this connection's id
-let over = false; // whether the server wants no other connection
 let board = null; // its name while at one
-let entered = false; // whether the board was made, or found
-let drawing = null, cursors = null; // what is followed of the board
-const unsaved = new Map(); // id → item, null for an erased one: what the server has not acknowledged
+let drawing = null; // what is on it: items by their ids, null for erased ones
 const mine = []; // ids of items, one list for each thing that can be undone
+const boards = new Map(), cursors = new Map(); // records by their ids
 
-const url = new URL(location.href); // its query may have a token
-url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-url.hash = "";
-const mesh = new Mesh(url, { open, push, down });
-const boards = new Collection(mesh, "boards", showBoards);
+const url = location.origin.replace("http", "ws") + "/" + location.search; // its query may have a token
+const mesh = new MeshClient(url, {
+  retryConnect: true,
+  reconnectInterval: 1000,
+  // Each connection needs its name, and before what was drawn without one is sent.
+  prepare: (call) => board && introduce(call),
+});
+mesh.on("status", showStatus);
+mesh.on("connect", () => { told = null; tell(); });
+mesh.on("reconnectfailed", ({ message }) => out(message));
+
 const paper = new Paper($("canvas"), $("notes"), items);
 const pen = new Pen($("canvas"), (event) => paper.place(event), { move, begin, part });
+mesh.connect().then(() => follow("boards", boards, showBoards)).catch(say);
 
 // ---- the way in and out
 
 $("name").value = sessionStorage.boardName ?? "";
 addEventListener("hashchange", showHash);
 showHash();
-mesh.connect();
 
 // showHash proposes the board of the address, …/#garden.
 function showHash() {
@@ -44,66 +46,58 @@ $("knock").onsubmit = (event) => {
 
 $("leave").onclick = () => out("");
 
-function open(id) {
-  me = id;
-  $("state").textContent = $("refusal").textContent = "";
-  attempt(boards.follow());
-  if (board) enter();
+function showStatus(status) {
+  $("state").textContent = $("waiting").textContent = status === "online" || status === "offline" ? "" : "connecting…";
 }
 
-function down(text, final) {
-  over = final;
-  if (final) out(text);
-  else $("state").textContent = $("refusal").textContent = text;
+async function introduce(call) {
+  ({ name } = await call("whiteboard.name", { name }));
 }
 
-// go goes to a board, from another one perhaps.
-function go(to) {
+// go goes to a board, from another one perhaps, and makes it where there is none. The
+// client follows it from then on, over all its connections.
+async function go(to) {
   leave();
   board = to;
-  entered = false;
-  const now = drawing = new Shared(mesh, "board:" + board, (value) => { if (now === drawing) changed(value); });
-  const there = cursors = new Collection(mesh, "cursors:" + board, (records) => { if (there === cursors) showCursors(records); });
   $("refusal").textContent = "";
   $("enter").disabled = true;
-  if (mesh.connected) enter();
-  else if (over) mesh.connect();
-}
-
-// enter takes the board up, and makes it where there is none; or takes it up again
-// on a new connection, where the drawing goes on from the version that is here.
-async function enter() {
-  const here = drawing;
   try {
-    ({ name } = await mesh.call("whiteboard.name", { name }));
-    if (!entered) await mesh.call("whiteboard.create", { board }).catch(unlessThere);
-    await here.follow();
-    if (here !== drawing) return; // it was closed, or left
-    await cursors.follow();
+    await introduce((command, payload) => mesh.command(command, payload));
+    await mesh.command("whiteboard.create", { board: to }).catch(unlessThere);
+    const { success, error, record } = await mesh.subscribeRecord("board:" + to, changed, { mode: "patch", onUnsubscribed: () => out("You may not see this any more.") });
+    if (!success) throw error;
+    changed({ full: record });
+    await follow("cursors:" + to, cursors, showCursors);
+    if (to === board) show();
   } catch (problem) {
-    if (mesh.connected && here === drawing) out(problem.message);
-    return;
+    if (to === board) out(problem.message);
   }
-  if (here !== drawing) return;
-  if (!entered) show();
-  told = null;
-  tell();
-  // What may not have arrived goes again. Where it has, that does no harm: the same
-  // item under the same id changes nothing.
-  for (const [id, item] of unsaved) save(id, item);
 }
 
 function unlessThere(problem) {
   if (problem.code !== "ECONFLICT") throw problem;
 }
 
+// follow keeps the records of a collection up to date, and shows them.
+async function follow(id, records, show) {
+  const onDiff = ({ added, changed, removed }) => {
+    for (const each of removed) records.delete(each.id);
+    for (const each of [...added, ...changed]) records.set(each.id, each.record);
+    show();
+  };
+  const followed = await mesh.subscribeCollection(id, { onDiff });
+  if (!followed.success) throw followed.error;
+  onDiff({ added: followed.records, changed: [], removed: [] });
+}
+
 function show() {
-  entered = true;
   history.replaceState(null, "", "#" + board);
   $("door").hidden = true;
   $("desk").hidden = false;
   $("title").textContent = document.title = board;
-  showBoards(boards.records);
+  showBoards();
+  paper.show();
+  tell();
   $("canvas").focus();
 }
 
@@ -111,13 +105,13 @@ function show() {
 function leave() {
   if (!board) return;
   pen.lift();
-  attempt(drawing.leave());
-  attempt(cursors.leave());
-  attempt(mesh.call("mesh/transaction", { operations: [{ op: "delete", recordId: "cursor:" + me }] }));
-  board = drawing = cursors = place = told = null;
-  unsaved.clear();
+  mesh.unsubscribeRecord("board:" + board);
+  mesh.unsubscribeCollection("cursors:" + board);
+  if (told) mesh.transaction([{ op: "delete", recordId: "cursor:" + mesh.connectionId }]).catch(() => {}); // with the connection it goes by itself
+  board = drawing = place = told = null;
   mine.length = 0;
-  showCursors(new Map());
+  cursors.clear();
+  showCursors();
 }
 
 function out(why) {
@@ -127,25 +121,22 @@ function out(why) {
   $("enter").disabled = false;
   $("refusal").textContent = why;
   document.title = "Whiteboard";
-  showBoards(boards.records);
+  showBoards();
   $("name").focus();
 }
 
-// attempt passes over what fails for want of a connection: on the next one it is
-// done again, or not needed any more.
-function attempt(doing) { doing?.catch(() => {}); }
-
 // ---- what is on the board
 
-function changed(value) {
-  if (value === null) out("This board has been closed.");
+// changed takes a version of the board, this window's own strokes before the server
+// has them included.
+function changed({ full, patch }) {
+  drawing = patch ? applyPatch(drawing, patch) : full ?? null;
+  if (drawing === null) out("This board has been closed.");
   else paper.show();
 }
 
-// items are what the server has, and over it what is on its way there, less what
-// was erased.
 function items() {
-  const all = Object.values({ ...drawing?.value, ...Object.fromEntries(unsaved) }).filter(Boolean);
+  const all = Object.values(drawing ?? {}).filter(Boolean);
   if (pen.unsent) all.push({ line: pen.unsent, ...look() });
   return all;
 }
@@ -181,26 +172,23 @@ function undo() {
   for (const id of mine.pop() ?? []) save(id, null);
 }
 
-// save lays an item over those that are there, null to erase it. Where the
-// connection is lost it stays unsaved, until there is another one.
+// save lays an item over those that are there, null to erase it. Without a connection
+// it waits for the next one. Where nobody knows whether it has arrived it goes again:
+// where it has, the same item under the same id changes nothing.
 async function save(id, item) {
-  const here = drawing;
-  unsaved.set(id, item);
-  paper.show();
+  const to = board;
   try {
-    await mesh.call("mesh/publish-record-update", { recordId: here.id, newValue: { [id]: item }, options: { strategy: "merge" } });
+    await mesh.setRecord("board:" + to, { [id]: item }, { strategy: "merge", optimistic: true });
   } catch (problem) {
-    if (!mesh.connected) return;
-    say(problem);
+    if (to !== board) return;
+    if (problem.code === "ECONNECTION" || problem.code === "ETIMEOUT") save(id, item);
+    else say(problem);
   }
-  if (here !== drawing || unsaved.get(id) !== item) return;
-  unsaved.delete(id);
-  paper.show();
 }
 
 $("undo").onclick = undo;
-twice($("clear"), "Clear it all?", () => mesh.call("whiteboard.clear", { board }).catch(say));
-twice($("close"), "Close it for all?", () => mesh.call("whiteboard.close", { board }).catch(say));
+twice($("clear"), "Clear it all?", () => mesh.command("whiteboard.clear", { board }).catch(say));
+twice($("close"), "Close it for all?", () => mesh.command("whiteboard.close", { board }).catch(say));
 
 addEventListener("keydown", (event) => {
   if (board && event.key === "z" && (event.ctrlKey || event.metaKey) && event.target !== $("note")) undo();
@@ -243,17 +231,17 @@ function move(x, y, byKeys) {
 // tell writes one's own cursor: one write after the other, and no more of them
 // than can be seen. Where it has been meanwhile is never told.
 async function tell() {
-  if (telling || !entered || !board || place === told) return;
+  if (telling || !drawing || mesh.status !== "online" || place === told) return;
   telling = true;
   told = place;
-  await mesh.call("mesh/publish-record-update", { recordId: "cursor:" + me, newValue: { board, name, ...place } }).catch(() => {});
+  await mesh.publishRecordUpdate("cursor:" + mesh.connectionId, { board, name, ...place });
   await new Promise((resolve) => { setTimeout(resolve, 40); });
   telling = false;
   tell();
 }
 
-function showCursors(records) {
-  const others = new Map([...records].filter(([id, cursor]) => id !== "cursor:" + me && cursor.board === board));
+function showCursors() {
+  const others = new Map([...cursors].filter(([id, cursor]) => id !== "cursor:" + mesh.connectionId && cursor.board === board));
   for (const [id, element] of arrows) {
     if (others.has(id)) continue;
     element.remove();
@@ -286,12 +274,12 @@ function hue(text) {
 
 // ---- the list of boards
 
-function showBoards(records) {
+function showBoards() {
   const focused = $("boards").contains(document.activeElement) ? document.activeElement.dataset.board : null;
-  const names = Array.from(records.keys(), (id) => id.slice("about:".length)).sort((a, b) => a.localeCompare(b));
+  const names = Array.from(boards.keys(), (id) => id.slice("about:".length)).sort((a, b) => a.localeCompare(b));
   $("boards").replaceChildren(...names.map((each) => {
     const item = document.createElement("li");
-    item.append(boardButton(each, records.get("about:" + each)));
+    item.append(boardButton(each, boards.get("about:" + each)));
     return item;
   }));
   $("none").hidden = names.length > 0;
@@ -316,22 +304,4 @@ function choose(to) {
   $("board").value = to;
   if (!board) $("knock").requestSubmit();
   else if (to !== board) go(to);
-}
-
-// ---- what the server pushes
-
-function push(command, payload) {
-  switch (command) {
-    case "mesh/record-update":
-    case "mesh/record-deleted":
-      boards.take(payload);
-      cursors?.take(payload);
-      if (payload.recordId === drawing?.id) attempt(drawing.take(payload));
-      return;
-    case "mesh/collection-diff":
-      for (const set of [boards, cursors]) if (payload.collectionId === set?.id) attempt(set.diff(payload));
-      return;
-    case "mesh/unsubscribed":
-      if (payload.name === drawing?.id) out("You may not see this any more.");
-  }
 }
