@@ -2,7 +2,7 @@ import { MeshClient } from "/mesh-host/client.js";
 
 const $ = (id) => document.getElementById(id);
 
-let room = null; // "chat:…" while in one
+let room = null, last = null; // "chat:…" while in one, and the one before
 let name = "", moderator = false;
 let toldTyping = 0; // when the others were told, in milliseconds
 const people = new Map(); // connection id → {name, typing}
@@ -19,7 +19,8 @@ const mesh = new MeshClient(url, {
 });
 mesh.on("status", show);
 mesh.on("reconnectfailed", ({ message }) => out(message)); // someone else has the name now, for example
-mesh.on("chat.kicked", (kick) => { if (kick.room === room) out(`${kick.by} has kicked you out of this room.`); });
+// On several nodes this may come after the room has been closed to us.
+mesh.on("chat.kicked", (kick) => { if (kick.room === (room ?? last)) out(`${kick.by} has kicked you out of this room.`); });
 mesh.on("unsubscribed", (ended) => { if (ended.name === room) back(); });
 
 // ---- the way in and out
@@ -83,18 +84,18 @@ async function enter() {
 }
 
 // leave is back at the door; what has not ended is ended.
-async function leave() {
-  const left = room;
+function leave() {
+  if (room) end(last = room);
   room = null;
-  if (left) await Promise.all([mesh.unsubscribeChannel(left), mesh.leaveRoom(left)]);
 }
+
+function end(left) { return Promise.all([mesh.unsubscribeChannel(left), mesh.leaveRoom(left)]); }
 
 // back is in the room again, unless it is closed to us: the server has ended something.
 async function back() {
   const to = room;
-  await leave();
-  room = to;
-  await enter();
+  await end(to);
+  if (to === room) await enter();
 }
 
 function out(why) {
