@@ -2,8 +2,6 @@ import { asError, failure, failureOf, type MeshError } from "./errors"
 import type { Frame } from "./frames"
 import { after } from "./timers"
 
-export { longest } from "./timers"
-
 /** Takes a reply's payload, or the failure that came instead; in the order of the frames. */
 export type Take = (payload: unknown, failure?: MeshError) => void
 

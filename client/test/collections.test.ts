@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import type { CollectionDiff, MeshClient, RecordUpdate } from "../src"
 import { equal } from "../src/values"
 import { connected, newClient } from "./support/client"
-import { everything, startHost, startRedis, type Host } from "./support/host"
+import { everything, startHost } from "./support/host"
+import { sharedHosts } from "./support/hosts"
 import { startProxy } from "./support/proxy"
 import { until } from "./support/wait"
 
@@ -42,20 +43,7 @@ class View {
 }
 
 describe.each(["memory, one node", "Redis, two nodes"])("%s", (where) => {
-  const hosts: Host[] = []
-  const ends: (() => Promise<void>)[] = []
-  const afterwards = (end: () => Promise<void>): void => void ends.unshift(end)
-
-  beforeAll(async () => {
-    if (where.startsWith("memory")) hosts.push(await startHost({}, afterwards))
-    else {
-      const redis = await startRedis(afterwards)
-      hosts.push(await startHost({ redis }, afterwards), await startHost({ redis }, afterwards))
-    }
-  })
-  afterAll(async () => {
-    for (const end of ends) await end()
-  })
+  const hosts = sharedHosts(where.startsWith("Redis"))
   const client = (i = 0): Promise<MeshClient> => connected(hosts[i % hosts.length]!.url)
 
   test("members join, change and leave", async () => {

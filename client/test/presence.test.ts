@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import type { MeshClient } from "../src"
 import { connected } from "./support/client"
-import { everything, startHost, startRedis, type Host } from "./support/host"
+import { everything, startHost, type Host } from "./support/host"
+import { sharedHosts } from "./support/hosts"
 import { startProxy } from "./support/proxy"
 import { sorted, View } from "./support/views"
 import { rest, until } from "./support/wait"
@@ -60,22 +61,7 @@ async function bustle(client: MeshClient, room: string, goesOn: () => boolean): 
 }
 
 describe.each(["in memory", "on Redis, two nodes"])("%s", (kind) => {
-  const ends: (() => Promise<void>)[] = []
-  const afterwards = (end: () => Promise<void>): void => void ends.push(end)
-  let hosts: [Host, Host]
-
-  beforeAll(async () => {
-    if (kind === "in memory") {
-      const host = await startHost({}, afterwards)
-      hosts = [host, host]
-    } else {
-      const redis = await startRedis(afterwards)
-      hosts = [await startHost({ redis }, afterwards), await startHost({ redis }, afterwards)]
-    }
-  })
-  afterAll(async () => {
-    for (const end of ends.reverse()) await end()
-  })
+  const hosts = sharedHosts(kind !== "in memory")
 
   test("three clients see each join, leave, state, clear and expiry once", async () => {
     const room = newRoom()

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { applyPatch, type MeshClient, type RecordUpdate } from "../src"
 import { laid } from "../src/optimistic"
 import { equal } from "../src/values"
 import { connected, newClient } from "./support/client"
-import { startHost, startRedis, type Host } from "./support/host"
+import { startHost } from "./support/host"
+import { sharedHosts } from "./support/hosts"
 import { startProxy } from "./support/proxy"
 import { rest, until } from "./support/wait"
 
@@ -39,20 +40,7 @@ class Follower {
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe.each(["memory, one node", "Redis, two nodes"])("%s", (where) => {
-  const hosts: Host[] = []
-  const ends: (() => Promise<void>)[] = []
-  const afterwards = (end: () => Promise<void>): void => void ends.unshift(end)
-
-  beforeAll(async () => {
-    if (where.startsWith("memory")) hosts.push(await startHost({}, afterwards))
-    else {
-      const redis = await startRedis(afterwards)
-      hosts.push(await startHost({ redis }, afterwards), await startHost({ redis }, afterwards))
-    }
-  })
-  afterAll(async () => {
-    for (const end of ends) await end()
-  })
+  const hosts = sharedHosts(where.startsWith("Redis"))
 
   const client = (i = 0): Promise<MeshClient> => connected(hosts[i % hosts.length]!.url)
 
