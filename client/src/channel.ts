@@ -86,7 +86,7 @@ export class ChannelTopic extends Topic<Subscription> {
     })
   }
 
-  protected begin(): { command: string; payload: unknown } {
+  protected override begin(): { command: string; payload: unknown } {
     if (this.#begun().length === 0) {
       const [first] = this.listeners as Iterable<Subscription> as [Subscription]
       this.#opener = first

@@ -27,10 +27,6 @@ export class CollectionTopic extends Following<View, Follower> {
     return { collectionId: this.name }
   }
 
-  protected begin(): { command: string; payload: unknown } {
-    return { command: "mesh/subscribe-collection", payload: this.naming() }
-  }
-
   protected begun(reply: unknown): Begun {
     if (member(reply, "success") !== true) return "refused"
     const { records, version } = shape<{ records: Arrival[]; version: number }>(reply, { records: listOf(isArrival), version: isCount })

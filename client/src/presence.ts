@@ -44,10 +44,6 @@ class Watched extends Topic<PresenceFollower> {
     return { roomName: this.name }
   }
 
-  protected begin(): { command: string; payload: unknown } {
-    return { command: "mesh/subscribe-presence", payload: this.naming() }
-  }
-
   protected begun(reply: unknown): Begun {
     if (member(reply, "success") !== true) return "refused"
     const { present, states } = shape<PresenceView>(reply, { present: isIds, states: maybe(isContainer) })

@@ -40,7 +40,7 @@ export class RecordTopic extends Following<View, Listener> {
     return { recordId: this.name }
   }
 
-  protected begin(): { command: string; payload: unknown } {
+  protected override begin(): { command: string; payload: unknown } {
     this.#mode = [...this.listeners].some(({ mode }) => mode === "patch") ? "patch" : "full"
     const { epoch, version } = this.#kept ?? {}
     return { command: "mesh/subscribe-record", payload: { ...this.naming(), mode: this.#mode, ...(epoch && !this.lost && { epoch, version }) } }

@@ -37,7 +37,7 @@ class Room extends Topic<object> {
     return { roomName: this.name }
   }
 
-  protected begin(): { command: string; payload: unknown } {
+  protected override begin(): { command: string; payload: unknown } {
     return { command: "mesh/join-room", payload: this.naming() }
   }
 

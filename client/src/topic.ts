@@ -63,7 +63,9 @@ export abstract class Topic<Listener extends object> {
   /** The payload that names the topic. */
   protected abstract naming(): Record<string, string>
   /** What asks the server for the topic, from where it is now. */
-  protected abstract begin(): { command: string; payload: unknown }
+  protected begin(): { command: string; payload: unknown } {
+    return { command: `mesh/subscribe-${this.kind}`, payload: this.naming() }
+  }
   /** Takes the reply; what it throws is a reply that makes no sense. "again" asks again at once, for the next page. */
   protected abstract begun(reply: unknown): Begun
   /** What a listener that is told that its topic has ended calls. */

@@ -74,7 +74,7 @@ class Plain extends Topic<Hearer> {
     if (this.active) for (const hearer of this.listeners) hearer.heard.push(value)
   }
   protected naming(): Record<string, string> { return { channel: this.name } }
-  protected begin(): { command: string; payload: unknown } { return { command: "mesh/subscribe-channel", payload: this.naming() } }
+  protected override begin(): { command: string; payload: unknown } { return { command: "mesh/subscribe-channel", payload: this.naming() } }
   protected begun(reply: unknown): Begun {
     if (typeof reply === "string") return reply as Begun
     if (typeof reply !== "boolean") throw new TypeError("neither true nor false")
