@@ -291,6 +291,12 @@ func TestGoClientPresence(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := ann.ID()
+	for c, seen := range events {
+		// Who is cut off before this has come is never told of what was before.
+		if _, ok := seen.find(0, patience, func(text string) bool { return text == `state `+first+` "typing"` }); !ok {
+			t.Fatalf("%v has not seen the state", c == ann)
+		}
+	}
 	x.cutAll()
 	<-back
 	second := ann.ID()

@@ -14,13 +14,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane/redis/redistest"
 )
 
 // With MESH_E2E_NODES=3 each host of the tests is three nodes on a Redis of
 // their own, and each connection of a client goes to the next of them. What a
-// test asks of a host then holds for all nodes as one server.
+// test asks of a host then holds for all nodes as one server. With MESH_E2E_LAG=50ms
+// beside it the network to Redis takes up to so much longer each time, so that
+// nodes hear of things at different times: tests that count on haste fail.
 
 // nodesOfHost is how many nodes a host is.
 func nodesOfHost(t *testing.T) int {
@@ -60,8 +63,17 @@ func (s setup) named(i int) setup {
 // onRedis has a setup's hosts share a Redis that ends with the test.
 func (s setup) onRedis(t *testing.T) setup {
 	t.Helper()
-	server := redistest.Start(t)
-	s.env = append([]string{"MESH_REDIS_URL=redis://" + server.Addr}, s.env...)
+	address := redistest.Start(t).Addr
+	if text := os.Getenv("MESH_E2E_LAG"); text != "" {
+		lag, err := time.ParseDuration(text)
+		if err != nil || lag < 0 {
+			t.Fatalf("MESH_E2E_LAG is %q, not a duration like 50ms", text)
+		}
+		network := redistest.StartProxy(t, address)
+		network.Lag(lag)
+		address = network.Addr
+	}
+	s.env = append([]string{"MESH_REDIS_URL=redis://" + address}, s.env...)
 	return s
 }
 

@@ -1,10 +1,14 @@
 package redistest
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Proxy is the network between a node and a server: TCP connections to Addr go
@@ -15,6 +19,7 @@ type Proxy struct {
 
 	port    int
 	to      string
+	lag     atomic.Int64 // nanoseconds
 	running sync.WaitGroup
 
 	mu       sync.Mutex
@@ -55,6 +60,10 @@ func (p *Proxy) Cut() {
 	default: // it is cut
 	}
 }
+
+// Lag has whatever passes take longer, each time by another part of upTo. What is
+// sent on one connection stays in its order; connections overtake each other.
+func (p *Proxy) Lag(upTo time.Duration) { p.lag.Store(int64(upTo)) }
 
 // Refuse ends all connections and has new ones refused, as where the server's
 // process is gone.
@@ -164,13 +173,42 @@ func (p *Proxy) serve(l net.Listener, near net.Conn) {
 
 // copy carries one direction. That it ends is news that passes as all else does.
 func (p *Proxy) copy(to, from net.Conn) {
+	under := make(chan passage, 64) // way: a window of up to 4 MiB
+	p.running.Go(func() { p.arrive(to, from, under) })
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
+		due := time.Now()
+		if lag := p.lag.Load(); lag > 0 {
+			due = due.Add(time.Duration(rand.Int64N(lag))) //nolint:gosec // it guards nothing
+		}
+		under <- passage{bytes.Clone(buffer[:n]), due}
+		if err != nil {
+			close(under)
+			return
+		}
+	}
+}
+
+// passage is what was sent at once, and when it is to arrive.
+type passage struct {
+	sent []byte
+	due  time.Time
+}
+
+// arrive writes what is under way when it is due, in its order, until there is no
+// more or the other side is gone.
+func (p *Proxy) arrive(to, from net.Conn, under <-chan passage) {
+	defer func() {
+		_ = to.Close()
+		_ = from.Close()
+		for range under { //nolint:revive // until copy has seen that it is over
+		}
+	}()
+	for part := range under {
+		time.Sleep(time.Until(part.due))
 		p.wait()
-		if _, lost := to.Write(buffer[:n]); err != nil || lost != nil {
-			_ = to.Close()
-			_ = from.Close()
+		if _, err := to.Write(part.sent); err != nil {
 			return
 		}
 	}

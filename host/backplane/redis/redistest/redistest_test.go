@@ -181,6 +181,15 @@ func TestProxy(t *testing.T) {
 		t.Error("once dropped it goes on")
 	}
 	heard("after a drop", dial(t, p))
+	p.Lag(200 * time.Millisecond)
+	begun := time.Now()
+	for range 10 {
+		one = dial(t, p)
+		heard("with lag", one)
+	}
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("ten questions with lag took %v", took)
+	}
 	p.Cut()
 	p.Close()
 	p.Close()
