@@ -156,13 +156,21 @@ func limitOf(x *exposure.Collection) int {
 // only returns those records of an answer that have a value: a resolver may not
 // know yet that a record was deleted.
 func (x *collections) only(ctx context.Context, a *answer, out *leftOut) (*answer, error) {
-	kept := make([]string, 0, len(a.ids))
-	for _, id := range a.ids {
-		found, err := x.engine.node.Records().Get(ctx, id)
+	there := make([]bool, len(a.ids))
+	err := ask(len(a.ids), func(i int) error {
+		found, err := x.engine.node.Records().Get(ctx, a.ids[i])
 		if err != nil {
-			return nil, storeError(abi.OpRecordsGet, err)
+			return storeError(abi.OpRecordsGet, err)
 		}
-		if found.Value != nil {
+		there[i] = found.Value != nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]string, 0, len(a.ids))
+	for i, id := range a.ids {
+		if there[i] {
 			kept = append(kept, id)
 		}
 	}

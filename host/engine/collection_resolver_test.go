@@ -79,6 +79,41 @@ func TestAResolverThatRefuses(t *testing.T) {
 	l.nothingLeft(t)
 }
 
+// TestFarRecordsAreReadTogether has each reading take a hundredth of a second, as
+// on a store far away: a diff of many records waits for a few of them only.
+func TestFarRecordsAreReadTogether(t *testing.T) {
+	t.Parallel()
+	const many, trip = 160, 10 * time.Millisecond
+	ids := func() (ids []string) {
+		for i := range many {
+			ids = append(ids, fmt.Sprintf("r:%03d", i))
+		}
+		return ids
+	}()
+	lists := resolved(true)
+	lists.Limit = many
+	teams := declared(many)
+	for id, exposed := range map[string]exposure.Collection{"list:a": lists, "of:a": teams} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLibrary(engine.Limits{}, exposed)
+			l.answers()
+			v, _ := l.collect(t, l.connect(t, modern), id)
+			for i, record := range ids {
+				l.set(t, record, fmt.Sprintf(`{"open":true,"team":"a","rank":%d}`, i))
+			}
+			l.answers(ids...)
+			l.set(t, "r:more", "1")
+			l.far.Store(int64(trip))
+			time.Sleep(200*time.Millisecond + many/4*trip) // sequentially it is many times trip
+			v.see(t, 1, ids...)
+			v.client.end()
+			l.far.Store(0)
+			settle()
+			l.nothingLeft(t)
+		})
+	}
+}
+
 // TestWhoIsAsked counts what plugins are asked: a shared collection once for
 // all, another one for each session; guards for what is new to the session only.
 func TestWhoIsAsked(t *testing.T) {

@@ -208,18 +208,27 @@ func (sub *subscriber) current() *answer {
 // readFor reads what an update shows, unless it was read for another one of the
 // batch. What cannot be read counts as missing.
 func (x *collections) readFor(ctx context.Context, u *update, b *batch) {
+	var fresh []backplane.Record
+	for i := range u.taken {
+		if _, known := b.records[u.taken[i].ID]; !known {
+			fresh = append(fresh, backplane.Record{ID: u.taken[i].ID})
+		}
+	}
+	_ = ask(len(fresh), func(i int) error {
+		found, err := x.engine.node.Records().Get(ctx, fresh[i].ID)
+		if err != nil {
+			x.failed(ctx, u.collection, storeError(abi.OpRecordsGet, err), true)
+			return nil // the others may be there
+		}
+		fresh[i] = found
+		return nil
+	})
+	for _, found := range fresh {
+		b.records[found.ID] = found
+	}
 	for i := range u.taken {
 		r := &u.taken[i]
-		found, ok := b.records[r.ID]
-		if !ok {
-			var err error
-			if found, err = x.engine.node.Records().Get(ctx, r.ID); err != nil {
-				x.failed(ctx, u.collection, storeError(abi.OpRecordsGet, err), true)
-				found = backplane.Record{ID: r.ID}
-			}
-			b.records[r.ID] = found
-		}
-		r.read(found)
+		r.read(b.records[r.ID])
 	}
 }
 

@@ -83,28 +83,37 @@ func (r *resolver) take() (calls, asked []string) {
 type library struct {
 	fixture
 	*resolver
-	log    *strings.Builder
-	broken *atomic.Bool // the store does not let records be read
+	log *strings.Builder
+	*shelf
 }
 
-// breaking is a node whose records cannot be read at times.
+// shelf is how the store lets records be read.
+type shelf struct {
+	broken atomic.Bool  // not at all
+	far    atomic.Int64 // how long it takes, in nanoseconds
+}
+
+// breaking is a node whose records are on a shelf.
 type breaking struct {
 	backplane.Node
-	broken *atomic.Bool
+	*shelf
 }
 
 // Records implements backplane.Node.
-func (b breaking) Records() backplane.Records { return brokenRecords{b.Node.Records(), b.broken} }
+func (b breaking) Records() backplane.Records { return brokenRecords{b.Node.Records(), b.shelf} }
 
 type brokenRecords struct {
 	backplane.Records
-	broken *atomic.Bool
+	*shelf
 }
 
 // Get implements backplane.Records.
 func (r brokenRecords) Get(ctx context.Context, id string) (backplane.Record, error) {
 	if r.broken.Load() {
 		return backplane.Record{}, backplane.ErrUnavailable
+	}
+	if far := r.far.Load(); far > 0 {
+		time.Sleep(time.Duration(far))
 	}
 	return r.Records.Get(ctx, id)
 }
@@ -139,10 +148,10 @@ func newLibraryOf(limits engine.Limits, x *rules, of engine.Rules) library {
 	f := fixture{
 		hub: hub.New(hub.Limits{Outbox: 1 << 20}), store: memory.New(memory.Options{}), rules: x, seen: new(observer),
 	}
-	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder), broken: new(atomic.Bool)}
+	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder), shelf: new(shelf)}
 	l.node = l.store.Node("n1")
 	l.Engine = engine.New(engine.Options{
-		Hub: l.hub, Node: breaking{l.node, l.broken}, Rules: of, Observer: l.seen, Resolver: l.resolver,
+		Hub: l.hub, Node: breaking{l.node, l.shelf}, Rules: of, Observer: l.seen, Resolver: l.resolver,
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Limits: limits,
 	})
 	return l

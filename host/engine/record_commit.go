@@ -89,15 +89,15 @@ func (e *Engine) current(ctx context.Context, t *turn, writes []Write) ([]backpl
 	if t.ahead = !t.ahead && t.left != nil && len(writes) == 1 && t.left.ID == writes[0].Record; t.ahead {
 		return []backplane.Record{*t.left}, nil
 	}
-	all := make([]backplane.Record, len(writes))
-	for i := range writes {
-		r, err := e.node.Records().Get(ctx, writes[i].Record)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = r
+	if len(writes) == 1 {
+		r, err := e.node.Records().Get(ctx, writes[0].Record)
+		return []backplane.Record{r}, err
 	}
-	return all, nil
+	all := make([]backplane.Record, len(writes))
+	return all, ask(len(writes), func(i int) (err error) {
+		all[i], err = e.node.Records().Get(ctx, writes[i].Record)
+		return err
+	})
 }
 
 func (e *Engine) planAll(writes []Write, current []backplane.Record) ([]backplane.RecordWrite, error) {
