@@ -104,7 +104,7 @@ func TestFarRecordsAreReadTogether(t *testing.T) {
 			l.answers(ids...)
 			l.set(t, "r:more", "1")
 			l.far.Store(int64(trip))
-			time.Sleep(200*time.Millisecond + many/4*trip) // sequentially it is many times trip
+			<-time.After(200*time.Millisecond + many/4*trip) // sequentially it is many times trip
 			v.see(t, 1, ids...)
 			v.client.end()
 			l.far.Store(0)

@@ -113,7 +113,7 @@ func (r brokenRecords) Get(ctx context.Context, id string) (backplane.Record, er
 		return backplane.Record{}, backplane.ErrUnavailable
 	}
 	if far := r.far.Load(); far > 0 {
-		time.Sleep(time.Duration(far))
+		<-time.After(time.Duration(far))
 	}
 	return r.Records.Get(ctx, id)
 }

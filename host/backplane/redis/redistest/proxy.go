@@ -202,7 +202,7 @@ func (p *Proxy) arrive(to, from net.Conn, under <-chan passage) {
 	defer func() {
 		_ = to.Close()
 		_ = from.Close()
-		for range under { //nolint:revive // until copy has seen that it is over
+		for range under { // until copy has seen that it is over
 		}
 	}()
 	for part := range under {
