@@ -20,6 +20,9 @@ func (h ChannelHandler) Begin(ctx context.Context) error  { return h.begin(ctx) 
 func (h ChannelHandler) Resume(ctx context.Context) error { return h.resume(ctx, time.Second) }
 func (h ChannelHandler) Deliver(text string)              { h.deliver(text) }
 
+// Mend has the connections in Redis compared with those of the node.
+func (n *Node) Mend() { n.lease.mend() }
+
 // SweepValues is what Run calls.
 func (n *Node) SweepValues(ctx context.Context) error { return n.sweepValues(ctx) }
 

@@ -465,6 +465,42 @@ func TestStrayConnectionGoes(t *testing.T) {
 	a.hasAll("a", []string{"1", "2"})
 }
 
+// A connection that another node ends while its own registers connections anew,
+// and before that has heard of it, does not come back, not even for a moment.
+func TestRemovedWhileRegisteredAnew(t *testing.T) {
+	t.Parallel()
+	c := alone(t, time.Minute)
+	a := c.runs("a")
+	a.watch()
+	network := redistest.StartProxy(t, c.options.Addresses[0])
+	network.Lag(5 * time.Millisecond)
+	c.options.Addresses = []string{network.Addr}
+	b := c.runs("b")
+	ctx, ids := context.Background(), numbered("x", 100)
+	for _, id := range ids {
+		b.must(b.Connections().Add(ctx, backplane.Connection{ID: id}))
+		_, err := b.Rooms().Join(ctx, "r", id, true)
+		b.must(err)
+		b.Mend()
+		if _, removed, err := a.Connections().Remove(ctx, id, "by another"); err != nil || !removed {
+			t.Fatal(removed, err)
+		}
+	}
+	b.must(b.Connections().Add(ctx, backplane.Connection{ID: "kept"}))
+	a.must(c.raw().Del(ctx, "mesh:conn:kept", "mesh:conns-of:b").Err()) // that it is restored shows that all are
+	b.Mend()
+	until(t, "what is restored", func() bool {
+		_, err := a.Connections().Get(ctx, "kept")
+		return err == nil
+	})
+	if events := a.await(t, "presence", 2*len(ids)); len(events) != 2*len(ids) {
+		t.Errorf("of %d that joined and left one was told %d times", len(ids), len(events))
+	}
+	if left, _, err := a.Connections().List(ctx, "", 10); err != nil || len(left) != 1 {
+		t.Errorf("left are %v: %v", left, err)
+	}
+}
+
 func TestInstructionsGoToOwners(t *testing.T) {
 	t.Parallel()
 	c := alone(t, time.Minute)

@@ -62,11 +62,17 @@ func (n *Node) keepConnections(ctx context.Context) {
 // restore registers all connections of the node that Redis does not have, and
 // returns the ids of those that only Redis has.
 func (n *Node) restore(ctx context.Context) (strays []string, err error) {
-	known, err := n.registered(ctx)
+	// One that is added after this, or that another node has ended before Redis was
+	// asked, is not missing there: the news of that end may be under way.
+	ids := n.own.ids()
+	known, number, err := n.registered(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ids := slices.DeleteFunc(n.own.ids(), func(id string) bool { return known[id] })
+	if err := n.inbox.handled(ctx, number); err != nil {
+		return nil, err
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return known[id] })
 	for len(ids) > 0 {
 		args, count := n.own.batch(ids, []any{n.id, n.life()})
 		r, err := n.call(ctx, restoreScript, args...)
@@ -95,20 +101,21 @@ func (n *Node) giveUp(taken []string) {
 	n.closeSessions(backplane.Audience{Scope: backplane.Listed, Names: taken}, lostPlace)
 }
 
-// registered returns the ids of the node's connections in Redis.
-func (n *Node) registered(ctx context.Context) (ids map[string]bool, err error) {
+// registered returns the ids of the node's connections in Redis, and the number of
+// the last frame that the node was sent meanwhile.
+func (n *Node) registered(ctx context.Context) (ids map[string]bool, number int64, err error) {
 	ids = make(map[string]bool)
 	for cursor := "0"; ; {
 		r, err := n.call(ctx, membersScript, n.id, cursor, membersPage)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		page := r.list(2)
+		page := r.list(3)
 		for _, id := range page[1].texts() {
 			ids[id] = true
 		}
 		if cursor = page[0].text(); cursor == "0" || cursor == "" {
-			return ids, nil
+			return ids, page[2].number(), nil
 		}
 	}
 }
