@@ -1,6 +1,8 @@
 package backplanetest
 
 import (
+	"time"
+
 	"github.com/mesh-host/mesh-host/host/backplane"
 )
 
@@ -10,6 +12,7 @@ func aged(s *suite) {
 	k := backplane.Keep{Count: 10, TTL: ttl}
 	a.publish("c", "1", k)
 	pass(ttl / 2)
+	made := time.Now()
 	a.publish("c", "2", k)
 	if s.backend.FakeTime {
 		pass(ttl/2 - 1)
@@ -18,9 +21,10 @@ func aged(s *suite) {
 	} else {
 		pass(ttl/2 + ttl/10)
 	}
-	page := a.read("c", backplane.Query{})
+	page, rest := a.read("c", backplane.Query{}), a.read("c", backplane.Query{After: 1})
+	s.soon(made, ttl)
 	s.wantPage(page, 2, 2, 2, 2)
-	s.wantPage(a.read("c", backplane.Query{After: 1}), 2, 2, 2, 2)
+	s.wantPage(rest, 2, 2, 2, 2)
 	pass(ttl)
 	later := a.read("c", backplane.Query{Limit: 5, Newest: true})
 	if later.Epoch == page.Epoch {
@@ -48,10 +52,14 @@ func outlives(s *suite) {
 	a := s.node("a")
 	ttl := s.ttl()
 	k := backplane.Keep{Count: 10, TTL: ttl}
+	used := time.Now()
 	at := a.publish("c", "1", k)
 	for i := range int64(3) {
 		pass(ttl / 2)
+		now := time.Now()
 		next := a.publish("c", "x", k)
+		s.soon(used, ttl)
+		used = now
 		is(s.T, "position", next, backplane.Position{Epoch: at.Epoch, Offset: i + 2})
 	}
 }
@@ -60,12 +68,19 @@ func usedByQuery(s *suite) {
 	a := s.node("a")
 	ttl := s.ttl()
 	k := backplane.Keep{Count: 10, TTL: ttl}
+	used := time.Now()
 	page := a.read("c", backplane.Query{Keep: k})
 	for range 4 {
 		pass(ttl / 2)
-		is(s.T, "position", a.read("c", backplane.Query{Keep: k}).Position, page.Position)
+		now := time.Now()
+		next := a.read("c", backplane.Query{Keep: k}).Position
+		s.soon(used, ttl)
+		is(s.T, "position", next, page.Position)
+		used = now
 	}
-	is(s.T, "position", a.publish("c", "1", backplane.Keep{}), backplane.Position{Epoch: page.Epoch, Offset: 1})
+	next := a.publish("c", "1", backplane.Keep{})
+	s.soon(used, ttl)
+	is(s.T, "position", next, backplane.Position{Epoch: page.Epoch, Offset: 1})
 }
 
 // Each message ages by itself, whatever comes after it.
@@ -74,7 +89,10 @@ func unrenewed(s *suite) {
 	ttl := s.ttl()
 	a.publish("c", "1", backplane.Keep{Count: 10, TTL: ttl})
 	pass(ttl * 6 / 10)
+	made := time.Now()
 	a.publish("c", "2", backplane.Keep{})
 	pass(ttl / 2)
-	s.wantPage(a.read("c", backplane.Query{}), 2, 2, 2, 2)
+	page := a.read("c", backplane.Query{})
+	s.soon(made, ttl)
+	s.wantPage(page, 2, 2, 2, 2)
 }
