@@ -187,7 +187,7 @@ func (a *api) call(ctx context.Context, o operation.Operation, request []byte) r
 	defer cancel()
 	response, err := o.JSON(ctx, operation.Caller{}, request)
 	if err == nil {
-		return reply{status: http.StatusOK, body: appendResult(nil, o.Result, response)}
+		return reply{status: http.StatusOK, body: appendResult(nil, o.Operation, response)}
 	}
 	e := protocol.AsError(err)
 	switch {

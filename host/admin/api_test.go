@@ -19,6 +19,7 @@ import (
 
 	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/admin"
+	"github.com/mesh-host/mesh-host/host/operation"
 	"github.com/mesh-host/mesh-host/host/protocol"
 )
 
@@ -41,6 +42,23 @@ func TestResults(t *testing.T) {
 		if response.Header.Get("Cache-Control") != "no-store" || response.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", c.name, response.Header)
 		}
+	}
+}
+
+// A client may write metadata as deep as its frames may be, and an operator lists
+// it with others.
+func TestResultsThatAreDeep(t *testing.T) {
+	t.Parallel()
+	deepest := strings.Repeat("[", protocol.MaxDepth) + strings.Repeat("]", protocol.MaxDepth)
+	deep := operation.Table{}
+	operation.Define(deep, abi.OpConnectionsMetadataList, func(context.Context, operation.Caller, *abi.ConnectionsMetadataListRequest) (a abi.ConnectionsMetadataListResponse, err error) {
+		a.Metadata, a.Cursor = json.RawMessage(`[{"c":`+deepest+`}]`), "next"
+		return a, nil
+	})
+	want := `{"result":[{"c":` + deepest + `}],"cursor":"next"}`
+	response, body := do(t, api(deep, nil), request(http.MethodPost, "/api/connections.metadata.list", ""))
+	if response.StatusCode != http.StatusOK || body != want {
+		t.Errorf("%d %s, want %s", response.StatusCode, body, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -55,21 +56,24 @@ func statusOf(code string) int {
 	return http.StatusBadRequest
 }
 
-// appendResult adds {"result": …} for a response, a JSON object. Where field
-// names one of its members, that is the result, and the others stand beside it.
-func appendResult(dst []byte, field string, response []byte) []byte {
+// appendResult adds {"result": …} for a response of an operation, a JSON object.
+// Where one of its members is the result, the others stand beside it.
+func appendResult(dst []byte, o abi.Operation, response []byte) []byte {
 	dst = append(dst, `{"result":`...)
-	if field == "" {
+	if o.Result == "" {
 		return append(append(dst, response...), '}', '\n')
 	}
-	dst = append(dst, protocol.Member(response, field)...)
-	protocol.EachMember(response, func(key, value []byte) bool {
-		if string(key) != field {
-			dst = append(protocol.AppendString(append(dst, ','), string(key)), ':')
+	// What is in them may be as deep as protocol.MaxDepth, so that the whole is
+	// deeper than the functions of package protocol go.
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(response, &members) // which operations have written themselves
+	dst = append(dst, members[o.Result]...)
+	for _, f := range o.Response {
+		if value, ok := members[f.Name]; ok && f.Name != o.Result {
+			dst = append(protocol.AppendString(append(dst, ','), f.Name), ':')
 			dst = append(dst, value...)
 		}
-		return true
-	})
+	}
 	return append(dst, '}', '\n')
 }
 
