@@ -126,7 +126,13 @@ func (b *realtime) mayWrite(ctx context.Context, c *Call, w *engine.Write) error
 	if w.Delete {
 		a.Action, a.Strategy = abi.ActionDelete, ""
 	}
-	return c.askAbout(ctx, x.WriteGuard, w.Record, a, w.Value)
+	if err := c.askAbout(ctx, x.WriteGuard, w.Record, a, w.Value); err != nil {
+		return err
+	}
+	if b.engine.CrowdedRecord(w.Record, w.By) {
+		c.Yield() // the write will have to wait
+	}
+	return nil
 }
 
 // notWritable answers a write of a record that clients may not write, in the
@@ -180,6 +186,7 @@ func (b *realtime) subscribeCollection(ctx context.Context, c *Call) error {
 			return x != nil && c.allows(ctx, x.Guard, id, abi.Access{Topic: abi.TopicCollection, Action: abi.ActionSubscribe})
 		},
 		begin: func() ([]byte, func(), error) {
+			c.Yield() // to ask the resolver, and each record's guard, or to list all records may take long
 			begun, err := b.engine.SubscribeCollection(ctx, c.Session, x, id)
 			if err != nil {
 				return nil, nil, err

@@ -162,6 +162,12 @@ func (x *events) admit(ctx context.Context, about, by string) error {
 // hooks, as Join and Leave then do for up to a second.
 func (e *Engine) Crowded(connection string) bool { return e.events.crowded(connection, connection) }
 
+// CrowdedRecord reports whether writing a record, by a connection, would have to
+// wait for hooks, as Write and Transact then do for up to a second.
+func (e *Engine) CrowdedRecord(id, connection string) bool {
+	return e.events.observer.ObservesRecord(id) && e.events.crowded(recordKey(id), connection)
+}
+
 // add has an event observed. It never blocks.
 func (x *events) add(e event) {
 	if x.enqueue(e) {
