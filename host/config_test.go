@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,10 @@ func TestValidateRefuses(t *testing.T) {
 		}
 	}
 	unchanged := func(*host.PluginConfig) {}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name   string
 		change func(*host.Config)
@@ -120,6 +125,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"long transaction", func(c *host.Config) { c.Limits.Transaction = 1001 }, "limits.transaction: 1001 is too large: at most 1000"},
 		{"store is served", func(c *host.Config) { c.Store.Path, c.Static.Dir = "./page", "page/" }, `store.path: "./page" lies in static.dir ("page/"), whose files everyone may read`},
 		{"store among the served", func(c *host.Config) { c.Store.Path, c.Static.Dir = "/srv/page/.data", "/srv/page" }, `store.path: "/srv/page/.data" lies in static.dir ("/srv/page")`},
+		{"store among the served, the one absolute", func(c *host.Config) { c.Store.Path, c.Static.Dir = filepath.Join(here, "page/data"), "page" }, `lies in static.dir ("page")`},
+		{"store among the served, the other absolute", func(c *host.Config) { c.Store.Path, c.Static.Dir = "page/data", here }, `store.path: "page/data" lies in static.dir (`},
 		{"history size small", func(c *host.Config) { c.Limits.HistorySize = 0 }, "limits.history_size: 0 is too small: at least 1KiB"},
 		{"no hooks", func(c *host.Config) { c.Limits.Hooks = 0 }, "limits.hooks: "},
 		{"many hooks", func(c *host.Config) { c.Limits.Hooks = 1<<24 + 1 }, "limits.hooks: "},

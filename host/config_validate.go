@@ -142,10 +142,20 @@ func (p *problems) store(c *Config) {
 	if c.Store.Path == "" || c.Static.Dir == "" {
 		return
 	}
-	path, err := filepath.Rel(c.Static.Dir, c.Store.Path)
-	if err == nil && filepath.IsLocal(path) {
+	if within(c.Static.Dir, c.Store.Path) {
 		p.add("store.path", "%q lies in static.dir (%q), whose files everyone may read", c.Store.Path, c.Static.Dir)
 	}
+}
+
+// within reports whether a path is a folder or lies in it, however the two are
+// written.
+func within(dir, path string) bool {
+	dir, failed := filepath.Abs(dir)
+	path, err := filepath.Abs(path)
+	if err = errors.Join(failed, err); err == nil {
+		path, err = filepath.Rel(dir, path)
+	}
+	return err == nil && filepath.IsLocal(path)
 }
 
 func (p *problems) liveness(l *LivenessConfig) {
