@@ -131,7 +131,7 @@ func New(config Config, log *slog.Logger, options ...Option) (*Server, error) {
 		return nil, errors.Join(err, plugins.Close(), s.closeBelow())
 	}
 	s.transport = transport.New(config.transportOptions(s.engine), s.hub, s.router, public, log.With("component", "transport"))
-	s.admin = &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: config.Handshake.Timeout, IdleTimeout: time.Minute}
+	s.admin = config.adminServer(s.adminHandler())
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -109,6 +110,34 @@ func talk(t *testing.T, server *host.Server, requests ...string) (replies []stri
 		replies = append(replies, string(reply))
 	}
 	return replies
+}
+
+// Who announces a body for metrics or health and does not send it holds nothing
+// for ever: neither needs a token.
+func TestOperatorsBodiesThatDoNotArrive(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	c := embedded(t)
+	c.Handshake.Timeout = 100 * time.Millisecond
+	server, stop := serve(t, c)
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/unknown"} {
+		conn, err := net.Dial("tcp", server.AdminAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")); err != nil {
+			t.Error(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Error(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection is still there", path)
+		}
+		_ = conn.Close()
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestServerEmbedded(t *testing.T) {

@@ -3,6 +3,7 @@ package host
 import (
 	"crypto/rand"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +85,19 @@ const adminTimeout = 30 * time.Second
 
 func (c *Config) adminOptions(log *slog.Logger) admin.Options {
 	return admin.Options{Token: string(c.Admin.Token), MaxBody: int64(c.Limits.ReplySize), Timeout: adminTimeout, Log: log}
+}
+
+// adminServer bounds how long a request may take to arrive, save the bodies that
+// the API waits for by itself, and its answer to be read: metrics and health need
+// no token, and whoever asks for them must not hold anything for long.
+func (c *Config) adminServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: c.Handshake.Timeout,
+		ReadTimeout:       c.Handshake.Timeout,
+		WriteTimeout:      2*adminTimeout + time.Minute, // a body, an operation, the answer
+		IdleTimeout:       time.Minute,
+	}
 }
 
 func (s *Server) pluginOptions(extra extras) plugin.Options {
