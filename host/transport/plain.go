@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,10 +18,17 @@ import (
 type plainServer struct {
 	http  *http.Server
 	queue *handed
+	most  int64        // connections at a time
+	open  atomic.Int64 // those that there are
 }
+
+// maxPlain bounds the connections for plain HTTP: whoever sends a body or reads an
+// answer slowly is in no other account.
+const maxPlain = maxHandshakes
 
 func newPlainServer(handler http.Handler, o Options, log *slog.Logger) *plainServer {
 	p := &plainServer{
+		most:  maxPlain,
 		queue: &handed{conns: make(chan net.Conn), done: make(chan struct{})},
 		http: &http.Server{
 			Handler:           closing{handler},
@@ -46,12 +54,18 @@ func (c closing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *plainServer) serve() { _ = p.http.Serve(p.queue) }
 
-// give hands over a connection with the bytes that were read from it.
+// give hands over a connection with the bytes that were read from it, or closes it
+// where there are too many.
 func (p *plainServer) give(conn net.Conn, head []byte) {
+	given := &replayed{Conn: conn, head: head, closed: func() { p.open.Add(-1) }}
+	if p.open.Add(1) > p.most {
+		_ = given.Close()
+		return
+	}
 	select {
-	case p.queue.conns <- &replayed{Conn: conn, head: head}:
+	case p.queue.conns <- given:
 	case <-p.queue.done:
-		_ = conn.Close()
+		_ = given.Close()
 	}
 }
 
@@ -90,7 +104,15 @@ func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }
 // replayed is a connection that first reads what was already read from it.
 type replayed struct {
 	net.Conn
-	head []byte
+	head   []byte
+	once   sync.Once
+	closed func() // is called once it is
+}
+
+// Close implements net.Conn.
+func (r *replayed) Close() error {
+	defer r.once.Do(r.closed)
+	return r.Conn.Close()
 }
 
 // Read implements net.Conn.

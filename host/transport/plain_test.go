@@ -93,3 +93,40 @@ func TestPlainHTTPClient(t *testing.T) {
 		}
 	}
 }
+
+// Those who take long for plain HTTP are no more at a time than may be, and each who
+// goes makes room for another.
+func TestPlainHTTPIsBounded(t *testing.T) {
+	t.Parallel()
+	var begun, release chan struct{}
+	inBubble(t, func(b bubble) {
+		b.s.LimitPlain(2)
+		get := func() *transporttest.Client {
+			c := b.s.pipes.Connect(b)
+			c.WriteString("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			return c
+		}
+		for range 2 {
+			slow := []*transporttest.Client{get(), get()}
+			<-begun
+			<-begun
+			get().ExpectEOF()
+			release <- struct{}{}
+			release <- struct{}{}
+			for _, c := range slow {
+				if r := c.ReadResponse(); r.Body != "served" {
+					b.Errorf("got %+v", r)
+				}
+			}
+			pass(time.Second) // net/http lets a client read the answer before it closes
+		}
+		b.c.Alive()
+	}, func(u *setup) {
+		begun, release = make(chan struct{}), make(chan struct{})
+		u.plain = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			begun <- struct{}{}
+			<-release
+			_, _ = io.WriteString(w, "served")
+		})
+	})
+}
