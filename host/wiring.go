@@ -95,7 +95,7 @@ func (c *Config) adminServer(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: c.Handshake.Timeout,
 		ReadTimeout:       c.Handshake.Timeout,
-		WriteTimeout:      2*adminTimeout + time.Minute, // a body, an operation, the answer
+		WriteTimeout:      2*adminTimeout + 2*time.Minute, // a body, an operation, a plugin that it compiles, the answer
 		IdleTimeout:       time.Minute,
 	}
 }
