@@ -485,7 +485,7 @@ func (s *scan) bulk(at int) {
 }
 
 func (s *scan) vector() {
-	op := s.u32()
+	op := s.vectorOpcode()
 	if s.err != nil {
 		return
 	}

@@ -244,7 +244,10 @@ func (m *module) globalSection(r *reader, s *section) {
 	n := s.begin(r, maxGlobals, "globals")
 	p := patch{reader: r, module: m, from: r.pos}
 	for range n {
-		r.skip(2) // type, mutability
+		if t := r.byte(); r.err == nil && !isValueType(t) {
+			r.fail("value type %#x is unknown", t)
+		}
+		r.skip(1) // mutability
 		p.expression()
 		if r.err != nil {
 			return

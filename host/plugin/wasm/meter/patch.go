@@ -54,7 +54,7 @@ func (p *patch) expression() {
 	case opRefFunc:
 		p.function(true)
 	case opVector:
-		if v := p.u32(); v != vectorConst {
+		if v := p.vectorOpcode(); v != vectorConst {
 			p.fail("%#x %#x is no constant", op, v)
 		}
 		p.skip(16)

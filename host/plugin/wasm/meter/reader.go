@@ -52,6 +52,19 @@ func (r *reader) u32() uint32 {
 	return r.longU32()
 }
 
+// vectorOpcode reads what follows the prefix of vector instructions, written as
+// short as it can be. The format allows it to be longer, but the compiler looks at
+// the first byte only, and would find other instructions than are counted here.
+func (r *reader) vectorOpcode() uint32 {
+	from := r.pos
+	op := r.u32()
+	if length := r.pos - from; r.err == nil && length > 1 && op>>(7*(length-1)) == 0 {
+		r.fail("a vector opcode is longer than it need be")
+		return 0
+	}
+	return op
+}
+
 // peek returns the number that u32 reads next, -1 where there is none.
 func (r *reader) peek() int {
 	ahead := *r
