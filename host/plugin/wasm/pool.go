@@ -38,8 +38,9 @@ type pool struct {
 	hostCalls uint64
 	fuel      int64
 	unneeded  int // free instances that no call has needed since the last trim
+	ending    int // instances that are being closed
 	closed    bool
-	drained   chan struct{} // closed when the last call of a closed pool ends
+	drained   chan struct{} // closed when the last call of a closed pool has ended, and its instance
 }
 
 func newPool(o guest.Options, r *Runtime, build func() *Slot) *pool {
@@ -150,19 +151,36 @@ func (p *pool) release(i *Slot, healthy bool) {
 	keep := healthy && !p.closed
 	if keep {
 		p.free = append(p.free, i)
+	} else {
+		p.ending++
 	}
 	if p.waiters > 0 {
 		p.admitWaiters(h)
 	}
-	if p.closed && len(p.running) == 0 {
-		close(p.drained)
-	}
 	p.mu.Unlock()
 	if !keep {
-		i.close()
+		p.discard(i)
 	}
 	if !healthy {
 		p.counters.Discarded.Add(1)
+	}
+}
+
+// discard closes instances that count as ending.
+func (p *pool) discard(instances ...*Slot) {
+	for _, i := range instances {
+		i.close()
+	}
+	p.ended(len(instances))
+}
+
+// ended says that so many instances less are being closed. With the last one of a
+// closed pool close may return.
+func (p *pool) ended(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ending -= n; p.closed && p.ending == 0 && len(p.running) == 0 {
+		close(p.drained)
 	}
 }
 
@@ -280,9 +298,10 @@ func (p *pool) trim() {
 	p.free = append(p.free[:0], p.free[n:]...)
 	clear(p.free[len(p.free):cap(p.free)])
 	p.unneeded = len(p.free)
+	p.ending += n
 	p.mu.Unlock()
-	for _, i := range surplus {
-		i.close()
+	if n > 0 {
+		p.discard(surplus...)
 	}
 }
 
@@ -310,12 +329,13 @@ func (p *pool) close() {
 	p.closed = true
 	free := p.free
 	p.free = nil
-	if first && len(p.running) == 0 {
-		close(p.drained)
+	if first {
+		p.ending += len(free) + 1 // and this itself, which there is without any, too
 	}
 	p.mu.Unlock()
-	for _, i := range free {
-		i.close()
+	if first {
+		p.discard(free...)
+		p.ended(1)
 	}
 	<-p.drained
 	p.mu.Lock()

@@ -326,3 +326,43 @@ func TestHammer(t *testing.T) {
 		t.Errorf("%d memories left", n)
 	}
 }
+
+// stubborn is an instance whose end takes its time.
+type stubborn struct {
+	wasm.Slot
+	ending, mayEnd chan struct{}
+}
+
+func (i *stubborn) Close() {
+	close(i.ending)
+	<-i.mayEnd
+}
+
+// TestCloseWaitsForInstances, also for those that others close: what is freed after
+// the pool is what they run on.
+func TestCloseWaitsForInstances(t *testing.T) {
+	t.Parallel()
+	i := &stubborn{ending: make(chan struct{}), mayEnd: make(chan struct{})}
+	o := guest.Options{Deadline: time.Minute, Counters: new(guest.Counters)}
+	pool := newHost(t, `{}`).NewPool(o, func() *wasm.Slot { return i.Hold(i) })
+	slot, err := pool.Acquire(t.Context(), new(wasm.Lane), new(receiver))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls sync.WaitGroup
+	calls.Go(func() { pool.Release(slot, false) })
+	<-i.ending
+	closed := make(chan struct{})
+	calls.Go(func() {
+		pool.Close()
+		close(closed)
+	})
+	select {
+	case <-closed:
+		t.Error("the pool is closed before its instance is")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(i.mayEnd)
+	calls.Wait()
+	pool.Close() // again
+}
