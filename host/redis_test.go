@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/mesh-host/mesh-host/host"
 	"github.com/mesh-host/mesh-host/host/backplane/redis/redistest"
+	"github.com/mesh-host/mesh-host/host/plugin/plugintest"
 )
 
 // probe gets a path of one of a server's ports.
@@ -208,4 +210,44 @@ func certificateFor(t *testing.T, name string) (certificate, key string) {
 		return path
 	}
 	return write("cert.pem", "CERTIFICATE", public), write("key.pem", "PRIVATE KEY", secret)
+}
+
+// TestScheduleOfTheCluster: nodes that share a Redis run together what one alone
+// would.
+func TestScheduleOfTheCluster(t *testing.T) {
+	t.Parallel()
+	const every = 50 * time.Millisecond
+	r := redistest.Start(t)
+	node := func() *host.Server {
+		c := sharing(t, "redis://"+r.Addr)
+		if err := os.Mkdir(c.Plugins.Dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(c.Plugins.Dir, "p.wasm"), plugintest.Fixture(t, "puppet"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p := c.Plugins.Defaults
+		p.Config = fmt.Appendf(nil, `{"schedules": [{"name": "s", "handler": 19, "every": %q, "scope": "cluster"}]}`, every)
+		c.Plugins.Named = map[string]host.PluginConfig{"p": p}
+		s, _ := serve(t, c)
+		return s
+	}
+	one, other := node(), node()
+	calls := func() (n uint64) {
+		for _, s := range []*host.Server{one, other} {
+			n += s.Plugins()[0].Counts.Calls
+		}
+		return n
+	}
+	before, started, end := calls(), time.Now(), time.After(30*time.Second)
+	for calls() < before+40 {
+		select {
+		case <-end:
+			t.Fatalf("%d runs in %s", calls()-before, time.Since(started))
+		case <-time.After(every):
+		}
+	}
+	if n, most := calls()-before, uint64(time.Since(started)/every)+10; n > most {
+		t.Errorf("%d runs in %s, want %d at most", n, time.Since(started), most)
+	}
 }

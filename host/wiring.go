@@ -102,6 +102,10 @@ func (c *Config) adminServer(handler http.Handler) *http.Server {
 
 func (s *Server) pluginOptions(extra extras) plugin.Options {
 	c := &s.config
+	var claim plugin.Claim
+	if s.redis != nil { // else there is no other node
+		claim = s.engine.Claim
+	}
 	return plugin.Options{
 		Dir:        c.Plugins.Dir,
 		CacheDir:   c.cacheDir(),
@@ -109,6 +113,7 @@ func (s *Server) pluginOptions(extra extras) plugin.Options {
 		Settings:   func(name string) plugin.Settings { return pluginSettings(s.sections.of(name)) },
 		Reread:     s.reread,
 		Router:     s.router,
+		Claim:      claim,
 		Operations: s.operations,
 		Log:        s.log.With("component", "plugin"),
 		Unmetered:  extra.unmetered,

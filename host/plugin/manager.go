@@ -39,6 +39,9 @@ type Options struct {
 	Reread func(name string) (Settings, error)
 	// Router gets a new table whenever plugins change.
 	Router *command.Router
+	// Claim decides which of several nodes runs a schedule of the whole cluster;
+	// nil: this one.
+	Claim Claim
 	// Operations are what plugins can ask of the server. New adds log and
 	// config.get.
 	Operations operation.Table
@@ -58,6 +61,7 @@ type Manager struct {
 	settle   time.Duration
 	settings func(name string) Settings
 	reread   func(name string) (Settings, error)
+	claim    Claim
 	router   *command.Router
 	runtime  *wasm.Runtime
 	extism   *extism.Runtime
@@ -84,7 +88,7 @@ type Manager struct {
 // New makes a manager. The caller must Run or Close it.
 func New(o Options) (*Manager, error) {
 	m := &Manager{
-		dir: o.Dir, settle: o.Settle, settings: o.Settings, router: o.Router, log: o.Log,
+		dir: o.Dir, settle: o.Settle, settings: o.Settings, claim: o.Claim, router: o.Router, log: o.Log,
 		files: make(map[string]*file), departed: make(map[string]ranked[exposure.Set]), reloads: make(chan reload), closed: make(chan struct{}),
 	}
 	if m.settle <= 0 {

@@ -265,6 +265,14 @@ type every time.Duration
 // Next implements timing.
 func (e every) Next(now time.Time) time.Time { return now.Add(time.Duration(e)) }
 
+// beat is an interval by the clock: all nodes find the same times.
+type beat time.Duration
+
+// Next implements timing.
+func (b beat) Next(now time.Time) time.Time {
+	return now.Truncate(time.Duration(b)).Add(time.Duration(b))
+}
+
 var fiveFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
 func parseTiming(s abi.ScheduleRegistration) (timing, error) {
@@ -278,6 +286,9 @@ func parseTiming(s abi.ScheduleRegistration) (timing, error) {
 		}
 		if d < minEvery {
 			return nil, fmt.Errorf("every is %s, less than %s", d, minEvery)
+		}
+		if s.Scope == scopeCluster {
+			return beat(d), nil
 		}
 		return every(d), nil
 	case strings.Contains(s.Cron, "TZ="): // an extension of the parser; the times are UTC

@@ -230,16 +230,25 @@ func (m *Manager) serve(before, after map[string]*version) {
 
 // schedule starts a version's schedules.
 func (m *Manager) schedule(v *version, before <-chan struct{}) {
-	if !m.scheduling || len(v.registration.Schedules) == 0 {
+	if !m.scheduling {
+		return
+	}
+	if len(v.registration.Schedules) == 0 {
+		v.schedules.ended = before // which the version after this one waits for
 		return
 	}
 	m.mu.Lock()
 	m.hold(v)
 	m.mu.Unlock()
-	v.startSchedules(before)
+	ended := make(chan struct{})
+	v.schedules.ended = ended
+	v.startSchedules(before, m.claim)
 	m.work.Go(func() {
 		v.schedules.running.Wait()
-		close(v.schedules.ended)
+		if before != nil {
+			<-before // none of these ran, and one of those before may still
+		}
+		close(ended)
 		m.drop(v)
 	})
 }

@@ -296,6 +296,76 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
+// TestScheduleOfTheCluster: nodes find the same times, and ask whose each of them is.
+func TestScheduleOfTheCluster(t *testing.T) {
+	t.Parallel()
+	settings := document(`{"schedules": [
+		{"name": "shared", "handler": 22, "every": "20ms", "scope": "cluster"},
+		{"name": "own", "handler": 22, "every": "20ms"}]}`)
+	settings.Limits.Deadline = time.Minute // a machine that is busy is no error
+	var mu sync.Mutex
+	claims, ended := make(map[time.Time]int), 0
+	claim := func(_ context.Context, name string, due time.Time, _ time.Duration) (done func(), ours bool, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if name != "p.shared" {
+			t.Errorf("claims %q", name)
+		}
+		claims[due]++
+		return func() {
+			mu.Lock()
+			defer mu.Unlock()
+			ended++
+		}, claims[due] == 1, nil
+	}
+	node := func() *folder {
+		return watch(t, map[string][]byte{"p.wasm": plugintest.Fixture(t, "puppet")}, map[string]plugin.Settings{"p": settings},
+			func(o *plugin.Options) { o.Claim = claim })
+	}
+	a, b := node(), node()
+	a.until("both nodes have asked for the same times", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		both := 0
+		for _, n := range claims {
+			both += n - 1
+		}
+		return both >= 5 && ended >= 5
+	})
+	runs := func(f *folder, name string) int { return strings.Count(f.log.String(), "msg="+name+" plugin=p") }
+	shared := runs(a, "shared") + runs(b, "shared")
+	mu.Lock()
+	defer mu.Unlock()
+	if shared > len(claims) {
+		t.Errorf("%d runs at %d times", shared, len(claims))
+	}
+	for _, f := range []*folder{a, b} {
+		if runs(f, "own") == 0 {
+			t.Error("what is of each node has not run on one")
+		}
+	}
+}
+
+// TestSchedulesOfSeveralVersions: a version's wait for those of all versions before,
+// and not just of the last, which may never have come to run its own.
+func TestSchedulesOfSeveralVersions(t *testing.T) {
+	t.Parallel()
+	settings := document(`{"schedules": [{"name": "long", "handler": 23, "every": "10ms"}]}`)
+	settings.Limits.Deadline = 2 * time.Second // which ends a run
+	f := watch(t, map[string][]byte{"p.wasm": plugintest.Fixture(t, "puppet")}, map[string]plugin.Settings{"p": settings})
+	runs := func() bool { return f.status("p.wasm").Running > 0 }
+	f.until("the first version's runs", runs)
+	for range 2 {
+		if err := f.Reload(context.Background(), "p"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.until("the third version's runs", runs)
+	if n := f.status("p.wasm").Counts.Timeouts; n == 0 {
+		t.Error("it runs beside the first version's")
+	}
+}
+
 // TestScheduleFaultIsLogged, and the next run takes place.
 func TestScheduleFaultIsLogged(t *testing.T) {
 	t.Parallel()
