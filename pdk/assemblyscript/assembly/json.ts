@@ -136,12 +136,16 @@ export class Json extends Reply {
     return isFinite(this.asFloat(NaN));
   }
 
-  /** Returns an object's member; none where it has no such, or is none. */
+  /**
+   * Returns an object's member; none where it has no such, or is none. Of members
+   * with one name the last counts, as in JavaScript.
+   */
   get(name: string): Json {
+    let found = Json.none;
     for (const m = this.members(); m.next(); ) {
-      if (m.is(name)) return m.value;
+      if (m.is(name)) found = m.value;
     }
-    return Json.none;
+    return found;
   }
 
   /** Returns an array's item, counted from 0; none where it has no such, or is none. */

@@ -56,6 +56,12 @@ test("a tree is walked and written again", () => {
   for (const json of ["{", "[", '{"a"', '{"a":', '{"a":1,', "[1,", '["', '{"a":"\\', "]", "{]"]) host.command("walkRaw", { json });
 });
 
+test("of members with one name the last counts", () => {
+  for (const json of ['{"a":1,"b":2,"a":3}', '{"a":1,"\\u0061":3}', '{"\\u0061":1,"a":3}', '{"a":{"a":1},"a":3}']) {
+    assert.equal(host.command("memberRaw", { json, name: "a" }), JSON.parse(json).a);
+  }
+});
+
 test("fields name the first thing wrong", () => {
   const good = { text: "a", int: 1, float: 1.5, bool: true, texts: ["a"], object: {} };
   assert.equal(host.command("fields", good), "ok");

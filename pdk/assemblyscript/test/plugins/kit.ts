@@ -19,6 +19,7 @@ function setup(p: Plugin): void {
   }
   p.command("text", text);
   p.command("member", member);
+  p.command("memberRaw", memberRaw);
   p.command("log", logText);
   p.command("int", int);
   p.command("float", float);
@@ -43,6 +44,12 @@ function text(c: Call): Reply | null {
 function member(c: Call): Reply | null {
   const f = c.fields();
   return f.value(f.text("name"));
+}
+
+/** Returns the member that "name" names of the object that "json" is the text of. */
+function memberRaw(c: Call): Reply | null {
+  const f = c.fields();
+  return Json.raw(f.text("json")).get(f.text("name"));
 }
 
 function logText(c: Call): Reply | null {
