@@ -11,13 +11,17 @@ import (
 
 // A connection's name is in its metadata, {"name"}, where the others in its
 // rooms can read it. The store has who holds a name: name:<name> is
-// {"id", "key"}. It is for a day, so that what a crash leaves behind goes.
+// {"id", "key", "at"}. It is for a day, so that what a crash leaves behind goes.
 
 // Bounds of what a client chooses, in characters and bytes.
 const (
 	maxName = 24
 	maxKey  = 64
 )
+
+// claiming is for how long, in milliseconds, who has written down that it holds a
+// name may not have it in its metadata yet.
+const claiming = 10_000
 
 // chooseName takes {"name", "key"?}, gives the connection that name, and
 // returns {"name", "moderator"}. A name that another connection has is refused,
@@ -101,7 +105,7 @@ func rename(c *mesh.Call, name, key string) error {
 
 // claim writes down that a connection holds a name, unless someone else does.
 func claim(id, name, key string) error {
-	record := mesh.Object().Text("id", id).Text("key", key).JSON()
+	record := mesh.Object().Text("id", id).Text("key", key).Int("at", now()).JSON()
 	claimed, current, err := mesh.KV.CompareAndSet(nameKey(name), nil, record, mesh.Day)
 	if err != nil || claimed {
 		return err
@@ -124,7 +128,8 @@ func isFree(record mesh.JSON, id, name, key string) (bool, error) {
 		return true, nil
 	}
 	metadata, _, err := mesh.ConnectionMetadata(holder)
-	if isNotFound(err) || err == nil && fold(nameOf(metadata)) != fold(name) {
+	at, _ := record.Get("at").AsInt()
+	if isNotFound(err) || err == nil && fold(nameOf(metadata)) != fold(name) && now()-at > claiming {
 		return true, nil
 	}
 	if held, _ := record.Get("key").AsText(); err != nil || key == "" || held != key {

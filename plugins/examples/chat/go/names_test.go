@@ -105,6 +105,22 @@ func TestStaleNames(t *testing.T) {
 	}
 }
 
+// Of two who choose a name at once one gets it: what the other finds is a name that
+// its holder's metadata does not have yet.
+func TestNameThatIsBeingTaken(t *testing.T) {
+	c := newChat(t, config)
+	c.connect("b")
+	c.connect("c")
+	claimed := func(ago int64) {
+		record := mesh.Object().Text("id", "b").Text("key", "").Int("at", now()-ago).JSON()
+		c.allow(c.with(func() error { return mesh.KV.Set("name:bob", record, mesh.Forever) }))
+	}
+	claimed(0)
+	c.fails("c", "chat.name", `{"name":"Bob"}`, mesh.CodeConflict)
+	claimed(2 * claiming) // and then came to nothing
+	c.does("c", "chat.name", `{"name":"Bob"}`)
+}
+
 // with runs something as the plugin would, in a hook.
 func (c *chat) with(run func() error) (err error) {
 	c.t.Helper()

@@ -1,8 +1,8 @@
 //! A connection's name is in its metadata, `{name}`, where the others in its rooms
-//! can read it. The store has who holds a name: `name:<name>` is `{id, key}`. It is
+//! can read it. The store has who holds a name: `name:<name>` is `{id, key, at}`. It is
 //! for a day, so that what a crash leaves behind goes.
 
-use mesh_pdk::{close, code, connections, disconnect, kv, object, rooms, Call, Departure, Error, Json, Reply, Result, DAY, FOREVER, MERGE};
+use mesh_pdk::{close, code, connections, disconnect, kv, now, object, rooms, Call, Departure, Error, Json, Reply, Result, DAY, FOREVER, MERGE};
 
 use crate::rooms::{announce, is_room};
 use crate::settings::Settings;
@@ -12,6 +12,9 @@ use crate::words::{is_mark, mask};
 const MAX_NAME: usize = 24;
 /// The longest key, in bytes.
 const MAX_KEY: usize = 64;
+/// For how long, in milliseconds, who has written down that it holds a name may not
+/// have it in its metadata yet.
+pub const CLAIMING: i64 = 10_000;
 
 /// Takes `{name, key?}`, gives the connection that name, and returns `{name,
 /// moderator}`. A name that another connection has is refused, unless that one
@@ -76,7 +79,7 @@ fn rename(c: &Call, name: &str, key: &str) -> Result<()> {
 
 /// Writes down that a connection holds a name, unless someone else does.
 fn claim(id: &str, name: &str, key: &str) -> Result<()> {
-    let record = object().text("id", id).text("key", key).json();
+    let record = object().text("id", id).text("key", key).int("at", now()).json();
     let mut swap = kv::compare_and_set(&name_key(name), Json::NONE, &record, DAY)?;
     if !swap.swapped && is_free(&swap.current, id, name, key)? {
         swap = kv::compare_and_set(&name_key(name), &swap.current, &record, DAY)?;
@@ -96,7 +99,8 @@ fn is_free(record: &Json, id: &str, name: &str, key: &str) -> Result<bool> {
     match connections::metadata(&holder) {
         Err(e) if is_not_found(&e) => return Ok(true),
         found => {
-            if fold(&name_of(&found?.0)) != fold(name) {
+            let at = record.get("at").as_int().unwrap_or_default();
+            if fold(&name_of(&found?.0)) != fold(name) && now() - at > CLAIMING {
                 return Ok(true);
             }
         }

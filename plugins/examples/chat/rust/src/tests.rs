@@ -1,8 +1,9 @@
 //! The chat against the host in memory.
 
-use mesh_pdk::testing::{Connection, Host};
+use mesh_pdk::testing::{Answer, Connection, Host};
 use mesh_pdk::{action, close, code, topic, Result};
 
+use crate::names::CLAIMING;
 use crate::setup;
 
 const CONFIG: &str = r#"{"moderators":["Ann"],"words":["darn","Blödsinn"],"rate":1000}"#;
@@ -126,9 +127,25 @@ fn a_name_has_one_holder() {
     // The client of the same key is the one from before.
     host.call("c", "chat.name", r#"{"name":"bob","key":"k"}"#).unwrap();
     assert_eq!(host.closed("b").unwrap().0, i64::from(close::REPLACED));
-    assert_eq!(host.kv("name:bob"), r#"{"id":"c","key":"k"}"#);
+    let holder = host.kv("name:bob");
+    assert_eq!((holder.get("id").as_text().as_deref(), holder.get("key").as_text().as_deref()), (Some("c"), Some("k")));
     host.call("c", "chat.name", r#"{"name":"Zoë"}"#).unwrap();
     assert!(host.kv("name:bob").is_none());
+}
+
+// What the other finds is a name that its holder's metadata does not have yet.
+#[test]
+fn of_two_who_choose_a_name_at_once_one_gets_it() {
+    let host = Host::with_config(setup, CONFIG);
+    for id in ["b", "c"] {
+        host.connect(Connection::new(id)).unwrap();
+    }
+    host.set_now(1_000_000);
+    host.answer("connections.metadata.set", |_| Ok(Answer::new())); // it does not come to that
+    host.call("b", "chat.name", r#"{"name":"Bob"}"#).unwrap();
+    assert_eq!(code_of(host.call("c", "chat.name", r#"{"name":"bob"}"#)), code::CONFLICT);
+    host.set_now(1_000_001 + CLAIMING);
+    host.call("c", "chat.name", r#"{"name":"bob"}"#).unwrap();
 }
 
 #[test]
