@@ -134,7 +134,8 @@ func (e *Error) Decode(message []byte) error {
 	return f.Err()
 }
 
-// Handshake is the detail of an authenticate call.
+// Handshake is the detail of an authenticate call. What a client has sent that is
+// not UTF-8 has U+FFFD in its place.
 type Handshake struct {
 	Method string
 	// Path is the request's path, still escaped, without the query.

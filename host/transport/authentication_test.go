@@ -84,6 +84,27 @@ func checkSeen(t *testing.T, metadata []byte, address string) {
 	}
 }
 
+// TestHandshakeIsText: what hooks are given is UTF-8, whatever a client sends. A kit
+// whose strings are UTF-8 would find none of the other headers.
+func TestHandshakeIsText(t *testing.T) {
+	t.Parallel()
+	handshakes := make(chan abi.Handshake, 1)
+	s := serve(t, authenticated(func(_ context.Context, h *abi.Handshake) (*abi.Identity, error) {
+		handshakes <- *h
+		return nil, nil
+	}))
+	c := transporttest.Connect(t, s.address)
+	c.WriteString(transporttest.Request("/a\xff?b\xff", "X-Bad: a\xffb\xc3", "Cookie: ü"))
+	if r := c.ReadResponse(); r.Status != http.StatusSwitchingProtocols {
+		t.Fatalf("got %+v", r)
+	}
+	seen := <-handshakes
+	want := []string{"host", "server.example.com", "x-bad", "a\uFFFDb\uFFFD", "cookie", "ü"}
+	if seen.Path != "/a\uFFFD" || seen.Query != "b\uFFFD" || !slices.Equal(seen.Headers, want) {
+		t.Errorf("the hook got %q", seen)
+	}
+}
+
 // A hook that does not come to an end is cut off with the handshake's timeout,
 // and the client is told.
 func TestAuthenticationTimeout(t *testing.T) {

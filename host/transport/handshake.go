@@ -111,12 +111,16 @@ func (a *attempt) onRequest(uri []byte) error {
 	if target[0] != '/' {
 		return errMalformed
 	}
-	a.handshake.Path, a.handshake.Query, _ = strings.Cut(target, "?")
+	a.handshake.Path, a.handshake.Query, _ = strings.Cut(asText(target), "?")
 	return nil
 }
 
+// asText replaces what is not UTF-8: hooks are given text, and of a message with
+// other bytes in it a plugin may find nothing at all.
+func asText(sent string) string { return strings.ToValidUTF8(sent, "\uFFFD") }
+
 func (a *attempt) onHeader(key, value []byte) error {
-	name := strings.ToLower(string(key))
+	name := asText(strings.ToLower(string(key)))
 	if name == "origin" {
 		a.origin = string(value)
 	}
@@ -125,7 +129,7 @@ func (a *attempt) onHeader(key, value []byte) error {
 }
 
 func (a *attempt) addHeader(name string, value []byte) {
-	a.handshake.Headers = append(a.handshake.Headers, name, string(value))
+	a.handshake.Headers = append(a.handshake.Headers, name, asText(string(value)))
 }
 
 // onProtocol reads the client's offer and takes the one subprotocol that is
