@@ -32,7 +32,8 @@ func (e *Engine) Claim(ctx context.Context, name string, due time.Time, hold tim
 		if err != nil || !claimable(found, due, now) {
 			break
 		}
-		mine, swapped := claimText(due, now.Add(hold), e.node.ID()), false
+		mine := claimText(due, now.Add(hold), e.node.ID())
+		var swapped bool
 		swapped, found, err = kv.CompareAndSet(ctx, claims, name, found, mine, backplane.Write{TTL: hold + claimKept})
 		if swapped {
 			return func() { e.endClaim(ctx, name, due, mine, hold) }, true, nil

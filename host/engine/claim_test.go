@@ -40,9 +40,9 @@ func TestClaim(t *testing.T) {
 		done()
 		claim(b, due, false) // it has run
 		claim(b, due.Add(time.Second), true)
-		time.Sleep(hold - time.Second)
+		<-time.After(hold - time.Second)
 		claim(a, due.Add(hold), false)
-		time.Sleep(time.Second) // b has died, or so it seems
+		<-time.After(time.Second) // b has died, or so it seems
 		claim(a, due.Add(hold), true)
 		if _, ours, err := b.Claim(t.Context(), "p.other", due, hold); err != nil || !ours {
 			t.Errorf("another one: %t, %v", ours, err)
