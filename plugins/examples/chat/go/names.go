@@ -11,13 +11,17 @@ import (
 
 // A connection's name is in its metadata, {"name"}, where the others in its
 // rooms can read it. The store has who holds a name: name:<name> is
-// {"id", "key", "at"}. It is for a day, so that what a crash leaves behind goes.
+// {"id", "key", "at"}, for so long as no connection lasts, so that what a crash leaves
+// behind goes.
 
 // Bounds of what a client chooses, in characters and bytes.
 const (
 	maxName = 24
 	maxKey  = 64
 )
+
+// held is how long the store has who holds a name.
+const held = 90 * mesh.Day
 
 // claiming is for how long, in milliseconds, who has written down that it holds a
 // name may not have it in its metadata yet.
@@ -106,13 +110,13 @@ func rename(c *mesh.Call, name, key string) error {
 // claim writes down that a connection holds a name, unless someone else does.
 func claim(id, name, key string) error {
 	record := mesh.Object().Text("id", id).Text("key", key).Int("at", now()).JSON()
-	claimed, current, err := mesh.KV.CompareAndSet(nameKey(name), nil, record, mesh.Day)
+	claimed, current, err := mesh.KV.CompareAndSet(nameKey(name), nil, record, held)
 	if err != nil || claimed {
 		return err
 	}
 	free, err := isFree(current, id, name, key)
 	if err == nil && free {
-		claimed, _, err = mesh.KV.CompareAndSet(nameKey(name), current, record, mesh.Day)
+		claimed, _, err = mesh.KV.CompareAndSet(nameKey(name), current, record, held)
 	}
 	if err == nil && !claimed {
 		err = mesh.NewError(mesh.CodeConflict, "That name is taken.")

@@ -1,8 +1,10 @@
 //! A connection's name is in its metadata, `{name}`, where the others in its rooms
-//! can read it. The store has who holds a name: `name:<name>` is `{id, key, at}`. It is
-//! for a day, so that what a crash leaves behind goes.
+//! can read it. The store has who holds a name: `name:<name>` is `{id, key, at}`,
+//! for so long as no connection lasts, so that what a crash leaves behind goes.
 
-use mesh_pdk::{close, code, connections, disconnect, kv, now, object, rooms, Call, Departure, Error, Json, Reply, Result, DAY, FOREVER, MERGE};
+use mesh_pdk::{
+    close, code, connections, disconnect, kv, now, object, rooms, Call, Departure, Duration, Error, Json, Reply, Result, DAY, FOREVER, MERGE,
+};
 
 use crate::rooms::{announce, is_room};
 use crate::settings::Settings;
@@ -12,6 +14,8 @@ use crate::words::{is_mark, mask};
 const MAX_NAME: usize = 24;
 /// The longest key, in bytes.
 const MAX_KEY: usize = 64;
+/// How long the store has who holds a name.
+const HELD: Duration = Duration::from_millis(90 * DAY.as_millis());
 /// For how long, in milliseconds, who has written down that it holds a name may not
 /// have it in its metadata yet.
 pub const CLAIMING: i64 = 10_000;
@@ -80,9 +84,9 @@ fn rename(c: &Call, name: &str, key: &str) -> Result<()> {
 /// Writes down that a connection holds a name, unless someone else does.
 fn claim(id: &str, name: &str, key: &str) -> Result<()> {
     let record = object().text("id", id).text("key", key).int("at", now()).json();
-    let mut swap = kv::compare_and_set(&name_key(name), Json::NONE, &record, DAY)?;
+    let mut swap = kv::compare_and_set(&name_key(name), Json::NONE, &record, HELD)?;
     if !swap.swapped && is_free(&swap.current, id, name, key)? {
-        swap = kv::compare_and_set(&name_key(name), &swap.current, &record, DAY)?;
+        swap = kv::compare_and_set(&name_key(name), &swap.current, &record, HELD)?;
     }
     if !swap.swapped {
         return Err(Error::new(code::CONFLICT, "That name is taken."));
