@@ -264,7 +264,9 @@ func (k *conn) request(ctx context.Context, command string, payload json.RawMess
 	case <-k.ended:
 		return id, nil // end has called reply, or is about to
 	case <-ctx.Done():
-		k.forget(id)
+		if k.forget(id) == nil {
+			return id, nil // likewise
+		}
 		return id, ctx.Err()
 	}
 }
