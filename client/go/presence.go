@@ -128,28 +128,31 @@ func (w *watcher) push(p *push) bool {
 	if e.Kind == Changed && string(p.State) != "null" {
 		e.State = p.State
 	}
-	joined, changed := w.apply(e)
-	if joined && e.Kind == Changed {
-		w.handle(PresenceEvent{Kind: Joined, Room: w.room, ID: e.ID, Time: e.Time})
-	}
-	if changed {
+	if w.apply(&e) {
 		w.handle(e)
 	}
 	return true
 }
 
-// apply keeps the members up to date, and reports what is news.
-func (w *watcher) apply(e PresenceEvent) (joined, changed bool) {
+// apply keeps the members up to date, and reports whether that is news. A slow reader
+// is not told that a member has left who has come again, whose state has gone then, nor
+// that one came who has left, whose state may still be told.
+func (w *watcher) apply(e *PresenceEvent) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	state, known := w.members[e.ID]
 	switch {
 	case e.Kind == Left:
 		delete(w.members, e.ID)
-		return false, known
-	case e.Kind == Joined && !known, e.Kind == Changed:
-		w.members[e.ID] = e.State
-		return !known, e.Kind == Joined || !bytes.Equal(state, e.State)
+		return known
+	case e.Kind == Joined && !known:
+		w.members[e.ID] = nil
+		return true
+	case e.Kind == Joined:
+		e.Kind = Changed
+	case e.Kind != Changed || !known: // a kind of a later version, or of nobody
+		return false
 	}
-	return false, false // known already, or a kind of a later version
+	w.members[e.ID] = e.State
+	return !bytes.Equal(state, e.State)
 }

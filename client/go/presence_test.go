@@ -29,7 +29,9 @@ func TestPresence(t *testing.T) {
 		update(`"type":"join","connectionId":"c"`)
 		update(`"type":"state","connectionId":"c","state":"busy"`)
 		update(`"type":"state","connectionId":"c","state":null`)
-		update(`"type":"state","connectionId":"d","state":1`)
+		update(`"type":"state","connectionId":"d","state":1`) // of one who had left
+		update(`"type":"state","connectionId":"c","state":"idle"`)
+		update(`"type":"join","connectionId":"c"`) // left meanwhile
 		update(`"type":"leave","connectionId":"a"`)
 		update(`"type":"leave","connectionId":"a"`)
 		update(`"type":"vanish","connectionId":"b"`)
@@ -42,9 +44,9 @@ func TestPresence(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect(t, "join a  false", `state a {"n":1} false`, "join b  false", "join c  true", `state c "busy" true`, "state c  true",
-		"join d  true", "state d 1 true", "leave a  true")
+		`state c "idle" true`, "state c  true", "leave a  true")
 	_, _ = c.Command(within(t), "cut", nil)
-	h.expect(t, "leave c  false", `state b {"n":2} false`, "join e  false")
+	h.expect(t, "leave c  false", `state b {"n":2} false`, "join d  false", "state d 1 false", "join e  false")
 	var ids []string
 	for id, state := range s.Members() {
 		ids = append(ids, id+string(state))
