@@ -313,6 +313,110 @@ func TestSubscribeGivenUp(t *testing.T) {
 	receive(t, over)
 }
 
+// What the server ends while it is asked again is the former subscription; one that its
+// caller has left meanwhile is ended at the server.
+func TestEndedWhileAsking(t *testing.T) {
+	t.Parallel()
+	asked, over := make(chan struct{}), make(chan struct{})
+	c := dial(t, client.Options{}, serve(t, func(p *peer) {
+		p.greet()
+		const ended = `{"command":"mesh/unsubscribed","payload":{"kind":"channel","name":"news","reason":"closed"}}`
+		p.answer(subscribe, `{"channel":"news","historyLimit":0}`, `{"success":true,"history":[],"epoch":"a","offset":0}`)
+		p.send(`{"command":"mesh/gap","payload":{"kind":"channel","name":"news"}}`)
+		f := p.expect(subscribe, `{"channel":"news","historyLimit":0,"recover":{"epoch":"a","offset":0}}`)
+		p.send(ended)
+		p.reply(f, `{"success":true,"history":[],"epoch":"a","offset":0,"recovered":true,"missed":[]}`)
+		p.message(1, "a")
+		p.answer("go", "", "null")
+		p.send(`{"command":"mesh/gap","payload":{"kind":"channel","name":"news"}}`)
+		f = p.expect(subscribe, `{"channel":"news","historyLimit":0,"recover":{"epoch":"a","offset":1}}`)
+		close(asked)
+		p.answer("mesh/unsubscribe-channel", `{"channel":"news"}`, "false")
+		p.reply(f, `{"success":true,"history":[],"epoch":"a","offset":1,"recovered":true,"missed":[]}`)
+		p.expect("mesh/unsubscribe-channel", `{"channel":"news"}`)
+		close(over)
+		p.echo()
+	}))
+	h := make(heard, 10)
+	s, err := c.Subscribe(within(t), "news", h.message, client.ChannelOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(t, "m1 a1")
+	if _, err := c.Command(within(t), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, asked)
+	if err := s.Unsubscribe(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, over)
+}
+
+// Without a connection there is nothing to tell: a subscription ends at once.
+func TestUnsubscribeOffline(t *testing.T) {
+	t.Parallel()
+	gone := make(chan error, 1)
+	c := dial(t, client.Options{OnDisconnect: func(err error) { gone <- err }}, serve(t, func(p *peer) {
+		if p.n > 0 {
+			p.wait()
+		}
+		p.greet()
+		p.answer(subscribe, `{"channel":"a","historyLimit":0}`, `{"success":true,"history":[]}`)
+		p.expect("cut", "")
+	}))
+	s, err := c.Subscribe(within(t), "a", func(client.Message) {}, client.ChannelOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Command(within(t), "cut", nil)
+	receive(t, gone)
+	if err := s.Unsubscribe(within(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who subscribes anew while the one before ends is subscribed.
+func TestSubscribeAnew(t *testing.T) {
+	t.Parallel()
+	c := dial(t, client.Options{}, serve(t, func(p *peer) {
+		p.greet()
+		for subscribed := false; ; {
+			f := p.next()
+			switch f.Command {
+			case "subscribed":
+				p.reply(f, fmt.Sprint(subscribed))
+				continue
+			case subscribe:
+				subscribed = true
+			default:
+				subscribed = false
+			}
+			p.reply(f, `{"success":true,"history":[]}`)
+		}
+	}))
+	follow := func() *client.Subscription {
+		s, err := c.Subscribe(within(t), "a", func(client.Message) {}, client.ChannelOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := follow()
+	for n := range 300 {
+		before, ended := s, make(chan error)
+		go func() { ended <- before.Unsubscribe(within(t)) }()
+		<-before.Done()
+		s = follow()
+		if err := receive(t, ended); err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := c.Command(within(t), "subscribed", nil); err != nil || string(reply) != "true" {
+			t.Fatal(n, string(reply), err)
+		}
+	}
+}
+
 // A handler may call what it likes, and Close waits for it.
 func TestCloseWaits(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,7 @@ type Client struct {
 	cancel  context.CancelFunc
 	calls   *queue[callback] // of the functions in options
 	behind  bool             // the last push was left out; of who reads the connection
+	leaving chan struct{}    // has room for who ends a subscription, until the server is to be told
 	wg      sync.WaitGroup   // everything that was started
 
 	mu      sync.Mutex
@@ -41,7 +42,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		options: o, http: o.HTTPClient, calls: newQueue[callback](),
+		options: o, http: o.HTTPClient, calls: newQueue[callback](), leaving: make(chan struct{}, 1),
 		changed: make(chan struct{}), subs: make(map[topicKey]*Subscription), rooms: make(map[string]*state),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())

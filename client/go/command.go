@@ -28,21 +28,39 @@ func (c *Client) Command(ctx context.Context, name string, payload any) (json.Ra
 		if err != nil {
 			return nil, err
 		}
-		replied := make(chan reply, 1)
-		id, err := k.request(ctx, name, body, func(payload json.RawMessage, err error) { replied <- reply{payload, err} })
+		sent, err := k.send(ctx, name, body)
 		if errors.Is(err, errUnsent) {
 			continue // there will be another connection
 		}
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case r := <-replied:
-			return r.payload, r.err
-		case <-ctx.Done():
-			k.forget(id)
-			return nil, ctx.Err()
-		}
+		return sent.wait(ctx)
+	}
+}
+
+// sent is a request that was sent.
+type sent struct {
+	conn    *conn
+	id      uint64
+	replied chan reply
+}
+
+// send is request for who waits.
+func (k *conn) send(ctx context.Context, command string, payload json.RawMessage) (s sent, err error) {
+	s = sent{conn: k, replied: make(chan reply, 1)}
+	s.id, err = k.request(ctx, command, payload, func(payload json.RawMessage, err error) { s.replied <- reply{payload, err} })
+	return s, err
+}
+
+// wait waits for the reply.
+func (s sent) wait(ctx context.Context) (json.RawMessage, error) {
+	select {
+	case r := <-s.replied:
+		return r.payload, r.err
+	case <-ctx.Done():
+		s.conn.forget(s.id)
+		return nil, ctx.Err()
 	}
 }
 

@@ -37,9 +37,10 @@ type Subscription struct {
 	conn     *conn
 	restored chan<- struct{} // to be closed once, nil after that
 
-	mu   sync.Mutex
-	deaf bool // pushes are left out: a reply will make up for them
-	err  error
+	mu     sync.Mutex
+	deaf   bool // pushes are left out: a reply will make up for them
+	asking bool // for that reply
+	err    error
 }
 
 // event is what the goroutine of a subscription deals with: one of these.
@@ -71,14 +72,57 @@ func (s *Subscription) Err() error {
 // Unsubscribe ends the subscription. Its handler is not called again, and may be
 // running still: see Done. The error is about telling the server.
 func (s *Subscription) Unsubscribe(ctx context.Context) error {
-	if !s.end(ErrUnsubscribed) {
-		return nil
+	sent, err := s.leave(ctx)
+	if err == nil {
+		_, err = sent.wait(ctx)
 	}
-	_, err := s.c.Command(ctx, "mesh/unsubscribe-"+s.key.kind, s.key.fields())
 	if errors.Is(err, ErrDisconnected) || errors.Is(err, ErrOffline) {
 		return nil // what has no connection has no subscription
 	}
 	return err
+}
+
+// leave ends the subscription and tells the server, on the connection that there is.
+// Who subscribes anew is told of behind that.
+func (s *Subscription) leave(ctx context.Context) (sent, error) {
+	body, err := encode(s.key.fields())
+	if err != nil {
+		return sent{}, err
+	}
+	select {
+	case s.c.leaving <- struct{}{}:
+		defer func() { <-s.c.leaving }()
+	case <-ctx.Done():
+		s.abandon(ErrUnsubscribed)
+		return sent{}, ctx.Err()
+	}
+	if !s.end(ErrUnsubscribed) {
+		return sent{}, ErrOffline // there is nothing to tell
+	}
+	k, err := s.c.connected(ctx, false)
+	if err != nil {
+		return sent{}, ErrOffline
+	}
+	return k.send(ctx, "mesh/unsubscribe-"+s.key.kind, body)
+}
+
+// abandon ends the subscription and tells the server, if that is possible at once.
+func (s *Subscription) abandon(err error) {
+	s.c.mu.Lock()
+	if s.c.subs[s.key] == s {
+		delete(s.c.subs, s.key)
+		s.c.disown(s.c.conn, s.key)
+	}
+	s.c.mu.Unlock()
+	s.end(err)
+}
+
+// disown tells the server that nobody follows a topic, if that is so. c.mu is held, so
+// that who subscribes anew is told of behind that.
+func (c *Client) disown(k *conn, key topicKey) {
+	if k != nil && c.subs[key] == nil {
+		k.tell("mesh/unsubscribe-"+key.kind, key.fields())
+	}
 }
 
 // subscribe begins a subscription and waits until the server has accepted it.
@@ -87,7 +131,14 @@ func (c *Client) subscribe(ctx context.Context, kind, name string, t topic) (*Su
 		c: c, key: topicKey{kind, name}, topic: t, events: newQueue[event](), deaf: true,
 		begun: make(chan struct{}), ending: make(chan struct{}), done: make(chan struct{}),
 	}
-	if err := c.enter(s); err != nil {
+	select {
+	case c.leaving <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	err := c.enter(s)
+	<-c.leaving
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -101,10 +152,7 @@ func (c *Client) subscribe(ctx context.Context, kind, name string, t topic) (*Su
 			return nil, s.Err()
 		}
 	case <-ctx.Done():
-		s.end(ctx.Err())
-		if k, err := c.connected(ctx, false); err == nil { // it may have begun meanwhile
-			k.tell("mesh/unsubscribe-"+kind, s.key.fields())
-		}
+		s.abandon(ctx.Err()) // it may have begun meanwhile
 		return nil, ctx.Err()
 	}
 }
@@ -163,6 +211,7 @@ func (s *Subscription) offer(p *push, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case p.command == pushEnded && s.asking: // the former one has ended; the reply says what is now
 	case p.command == pushEnded:
 		s.events.put(event{err: fmt.Errorf("%w: %s", ErrUnsubscribed, p.Reason)})
 	case s.deaf:
@@ -217,17 +266,25 @@ func (s *Subscription) handle(e event) error {
 // makes up for it.
 func (s *Subscription) ask() {
 	s.mu.Lock()
-	s.deaf = true
+	s.deaf, s.asking = true, true
 	s.events.remove(func(e event) bool { return e.push != nil })
 	s.mu.Unlock()
 	command, fields := s.topic.ask()
-	s.conn.demand(s.c.ctx, s.c.options.ReplyTimeout, command, fields, func(reply json.RawMessage, err error) {
+	k := s.conn
+	k.demand(s.c.ctx, s.c.options.ReplyTimeout, command, fields, func(reply json.RawMessage, err error) {
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		over := s.err != nil
+		s.asking = false
 		if err == nil {
 			s.deaf = false
 		}
 		s.events.put(event{answered: true, reply: reply, err: err})
+		s.mu.Unlock()
+		if over && err == nil { // it was ended while it began
+			s.c.mu.Lock()
+			s.c.disown(k, s.key)
+			s.c.mu.Unlock()
+		}
 	})
 }
 
