@@ -91,7 +91,10 @@ func fromServer(err error) error {
 	return unreachableError{errors.New(oneLine(err.Error()))}
 }
 
-// interruptible ends a context with the signals that end a command.
+// interruptible ends a context with the first of the signals that end a command. The
+// next one ends the program, which may wait for a reader of its output who reads no more.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

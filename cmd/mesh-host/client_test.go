@@ -258,3 +258,40 @@ func TestTailEnds(t *testing.T) {
 		t.Errorf("Ctrl-C: %v", err)
 	}
 }
+
+// One whose output is full, and not read, ends with a second Ctrl-C.
+func TestTailIsNotRead(t *testing.T) {
+	t.Parallel()
+	url := serveClients(t, func(int, *http.Request) speaker {
+		return func(id json.RawMessage, command string, _ json.RawMessage) ([]string, error) {
+			return replyTo(id, command, fmt.Sprintf(`{"success":true,"history":[%q]}`, strings.Repeat("x", 1<<20))), nil
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "tail", url, "news", "--history", "1")
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+		select {
+		case <-ended:
+			if ctx.Err() != nil {
+				t.Error("it had to be killed")
+			}
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
