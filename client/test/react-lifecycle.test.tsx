@@ -2,7 +2,7 @@
 import { act, cleanup, renderHook } from "@testing-library/react"
 import { useState, type ReactElement } from "react"
 import { expect, test } from "vitest"
-import { useChannel, useMeshClient, usePresence } from "@mesh-host/client/react"
+import { useChannel, useMeshClient, usePresence, useRecord } from "@mesh-host/client/react"
 import { connected } from "./support/client"
 import { hook, seen, show } from "./support/react"
 import { scripted, type Request } from "./support/scripted"
@@ -95,6 +95,30 @@ test("what onMessage throws is the client's event error, and the newest onMessag
   expect(told).toEqual(["first 1", "second 2"])
   expect(errors.map(({ message }) => message)).toEqual(["from first", "from second"])
   expect(names(server.peer.requests)).toEqual(["subscribe-channel news"])
+})
+
+test("writes that build on the value are made also when their component has gone meanwhile", async () => {
+  const writes: Request[] = []
+  const server = await scripted((request) => {
+    if (request.command === "mesh/publish-record-update") return void writes.push(request)
+    return request.command === "mesh/subscribe-record" ? { success: true, record: 5, version: 5, epoch: "e" } : true
+  })
+  const client = await connected(server.url)
+  const { result, unmount } = hook(client, () => useRecord<number>("n"))
+  await seen(() => expect(result.current.record).toBe(5))
+  const { set } = result.current
+  const written = Promise.all([set((n) => n! + 1), set((n) => n! + 1)]).catch((error: unknown) => error)
+  await seen(() => expect(writes).toHaveLength(1))
+  unmount()
+  await client.connect() // some turns later
+  for (const version of [6, 7]) {
+    await seen(() => expect(writes.map(({ payload }) => payload.newValue)).toContain(version))
+    const { id, command } = writes.at(-1)!
+    server.peer.push("mesh/record-update", { recordId: "n", full: version, version, epoch: "e" })
+    server.peer.send({ id, command, payload: { success: true, version, epoch: "e" } })
+  }
+  expect(await written).toMatchObject([{ version: 6 }, { version: 7 }])
+  await seen(() => expect(server.peer.requests.at(-1)!.command).toBe("mesh/unsubscribe-record"))
 })
 
 test("the client may be given; without any the hook says what to do", async () => {

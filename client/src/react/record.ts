@@ -63,6 +63,8 @@ class RecordSource<T> extends Source<RecordState<T>> {
   readonly write: RecordHook<T>["set"] = async (value, options) => {
     if (!isName(this.#id)) return nameless("record id")
     const all = { optimistic: this.#optimistic, ...options }
+    // What a function is given is followed until it is written, also when the component has gone.
+    const leave = typeof value === "function" ? this.subscribe(() => {}) : undefined
     try {
       const written = await inTurn(this.client, this.#id, typeof value === "function", () =>
         typeof value === "function" ? this.#apply(this.#id!, value as (record: T | null) => T, all) : this.client.setRecord(this.#id!, value, all))
@@ -71,6 +73,8 @@ class RecordSource<T> extends Source<RecordState<T>> {
     } catch (error) {
       if (error instanceof MeshError && this.state().status === "subscribed") this.set({ error })
       throw error
+    } finally {
+      leave?.()
     }
   }
 
