@@ -14,7 +14,7 @@ export interface Subscription {
   readonly callback: ChannelCallback
   readonly options: ChannelOptions
   /** Whether it gets messages. */
-  begun?: boolean
+  begun?: boolean | undefined
   /** The messages that came while its history was being asked for. */
   held?: Message[] | undefined
   /** Up to where it has had messages, also in its history. */
@@ -162,8 +162,8 @@ export class ChannelTopic extends Topic<Subscription> {
     listener.held = []
     this.wire.ask("mesh/get-channel-history", { channel: this.name, ...past }, (reply, failed) => {
       if (failed?.code === "ECONNECTION") {
-        listener.begun = false // it is asked for again on the next connection
-        return
+        // It is asked for again on the next connection, or is what that subscribes for.
+        return void (listener.begun = listener.held = listener.after = undefined)
       }
       try {
         if (failed) throw failed

@@ -69,7 +69,7 @@ export class MeshClient<C extends { [Name in keyof C]: (payload?: any) => any } 
 
   /** Gives the connection up and makes another, at once; also ends a pause between attempts. */
   forceReconnect(): void {
-    this.#session.renew()
+    this.#session.connection.renew(true)
   }
 
   // ---- events

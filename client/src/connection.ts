@@ -1,6 +1,6 @@
 import { asError, failure, MeshError } from "./errors"
 import type { Frame } from "./frames"
-import { Link } from "./link"
+import { Link, pingTimeoutCode } from "./link"
 import type { Settings } from "./options"
 import { after, inTime } from "./timers"
 import { shuffled, withToken } from "./urls"
@@ -60,7 +60,7 @@ export class Connection {
   #endPause: (() => void) | undefined
   #endToken = (): void => {}
   #hurried = -Infinity // when a pause was ended last
-  #atOnce = false // the next pause is left out
+  #atOnce = false // the present one is given up for the next
 
   constructor(urls: string[], settings: Settings, owner: ConnectionOwner) {
     this.#urls = urls
@@ -102,11 +102,12 @@ export class Connection {
     return this.#link?.send(text) ?? false
   }
 
-  /** Gives the present connection, or attempt, or pause up for an attempt at once. */
-  renew(code: number, reason: string): void {
+  /** Gives the present connection, or attempt, or pause up for an attempt at once; asked says that this is so also where a lost connection is not made again. */
+  renew(asked: boolean): void {
     if (this.#endPause) return this.#endPause()
-    this.#atOnce = this.#link !== undefined
-    this.#link?.end(code, reason)
+    if (!this.#link) return
+    this.#atOnce = asked
+    this.#link.end(pingTimeoutCode, "forceReconnect")
   }
 
   /** Ends a pause between attempts, at most once in a reconnectInterval: called often, it makes no loop without pauses. */
@@ -130,6 +131,10 @@ export class Connection {
       attempts = end.online ? 0 : attempts + 1
       if (end.online) patient = true
       if (end.online && Date.now() - end.online >= settled) step = 0
+      if (this.#atOnce) { // it has not failed, nor come to an end
+        this.#atOnce = false
+        continue
+      }
       const why = this.#final(end, attempts, patient)
       if (why) return this.#giveUp(this.barred ?? unconnected(why, end), patient)
       if (!patient) continue
@@ -184,7 +189,8 @@ export class Connection {
         },
       })
       this.#link = link
-      this.#gone = Promise.all([this.#gone, link.gone])
+      const before = this.#gone
+      this.#gone = link.gone.then(() => before) // all of them together would be kept for as long as the client is
     })
   }
 
@@ -192,7 +198,7 @@ export class Connection {
   #over(end: End): void {
     if (end.code >= 4000 && end.code < 4100) this.barred = unconnected("The server wants no more", end)
     if (!end.opened) return
-    const stays = this.barred || (end.online && !this.#settings.shouldReconnect)
+    const stays = this.barred || (end.online && !this.#settings.shouldReconnect && !this.#atOnce)
     this.#move(stays ? "offline" : this.#trying)
   }
 
@@ -226,16 +232,13 @@ export class Connection {
   }
 
   async #pause(time: number): Promise<void> {
-    if (!this.#atOnce) {
-      await new Promise<void>((resolve) => {
-        const stop = after(time, resolve)
-        this.#endPause = () => {
-          stop()
-          resolve()
-        }
-      })
-    }
-    this.#atOnce = false
+    await new Promise<void>((resolve) => {
+      const stop = after(time, resolve)
+      this.#endPause = () => {
+        stop()
+        resolve()
+      }
+    })
     this.#endPause = undefined
   }
 

@@ -7,7 +7,6 @@ import { asError, failure, MeshError, senseless } from "./errors"
 import { isOwn } from "./events"
 import type { Feature } from "./feature"
 import { isCount, isText, maybe, member, shape, type Frame } from "./frames"
-import { pingTimeoutCode } from "./link"
 import { OwnMetadata } from "./metadata"
 import type { Settings } from "./options"
 import { Presence } from "./presence"
@@ -67,10 +66,6 @@ export class Session implements Wire, ConnectionOwner {
     await this.connection.close()
   }
 
-  renew(): void {
-    this.connection.renew(pingTimeoutCode, "forceReconnect")
-  }
-
   /** Connects where nothing has been done about it yet. */
   begin(): void {
     const { status, barred } = this.connection
@@ -111,10 +106,10 @@ export class Session implements Wire, ConnectionOwner {
   }
 
   hopeless(fail: (error: MeshError) => void): () => void {
-    this.#hopeless.add(fail)
     this.begin()
     const { barred } = this.connection
     if (barred) fail(barred)
+    else this.#hopeless.add(fail)
     return () => this.#hopeless.delete(fail)
   }
 
@@ -195,7 +190,7 @@ export class Session implements Wire, ConnectionOwner {
     this.#probing = true
     this.ask("mesh/noop", undefined, (_, failed) => {
       this.#probing = false
-      if (failed?.code === "ETIMEOUT") this.renew()
+      if (failed?.code === "ETIMEOUT") this.connection.renew(this.settings.shouldReconnect)
     }, probeTimeout)
   }
 }

@@ -107,7 +107,7 @@ export abstract class Topic<Listener extends object> {
       const stop = after(callTimeout, () => settle(failure("ETIMEOUT", `${this.#about}, ${callTimeout} ms`)))
       let end: (() => void) | undefined
       this.#waiting.set(listener, settle)
-      end = this.wire.hopeless?.(settle)
+      end = this.wire.hopeless(settle)
       if (!this.active && !this.#asking) this.ask()
     })
   }

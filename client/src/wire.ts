@@ -18,7 +18,7 @@ export interface Wire {
   /** Reports what went wrong as the event `error`. */
   failed(thrown: unknown): void
   /** Calls fail when there will be no connection: at once where the client was closed, or may not connect by itself. What is returned ends that. */
-  hopeless?(fail: (error: MeshError) => void): () => void
+  hopeless(fail: (error: MeshError) => void): () => void
   /** Says that a subscription, or the membership in a room, has ended without being asked to. */
   ended(kind: string, name: string, reason: string): void
 }

@@ -82,6 +82,24 @@ describe("pauses", () => {
     expect(FakeSocket.made).toHaveLength(3)
     await client.close()
   })
+
+  test("and an attempt that it gives up has not failed, nor does shouldReconnect keep it from another", async () => {
+    const client = fakeClient({ shouldReconnect: false })
+    const connecting = client.connect()
+    await pass(10)
+    client.forceReconnect()
+    FakeSocket.script = (socket) => socket.open()
+    await connecting
+    expect(FakeSocket.made).toHaveLength(2)
+    const events = recorded(client, "status", "reconnect", "reconnectfailed")
+    client.forceReconnect()
+    await pass(0)
+    expect(events).toEqual([["status", "reconnecting"], ["status", "online"], ["reconnect"]])
+    FakeSocket.last.end()
+    await pass(0)
+    expect(client.status).toBe("offline")
+    await client.close()
+  })
 })
 
 describe("attempts", () => {

@@ -220,6 +220,28 @@ test("the history of a late subscriber is asked for again after a reconnect, and
   expect(await client.subscribeChannel("a", () => {}, { historyLimit: 1 })).toMatchObject({ success: false, error: { code: "ETIMEOUT" } })
 })
 
+test.each<[string, object, string[]]>([
+  ["has its history, and gets what comes", { historyLimit: 1 }, ["m6", "m7"]],
+  ["gets what it has missed, and what comes", { recover: { epoch, offset: 3 } }, ["m4", "m5", "m6", "m7"]],
+])("a late subscriber whose past was under way when the connection was lost, and who is alone then, %s", async (_, options, all) => {
+  const server = await scripted(({ command, payload }) => {
+    if (command !== "mesh/subscribe-channel") return undefined
+    if (payload.recover) return { success: true, history: [], epoch, offset: 5, recovered: true, missed: missed(payload.recover.offset + 1, 5) }
+    return { success: true, history: ["m5"], epoch, offset: 5 }
+  })
+  const client = await connected(server.url)
+  const got: string[] = []
+  const first = await client.subscribeChannel("a", () => {})
+  const subscribing = client.subscribeChannel("a", (m) => got.push(m), options)
+  await until("its past is asked for", () => server.peer.requests.some(({ command }) => command === "mesh/get-channel-history"))
+  await first.unsubscribe()
+  server.peer.socket.terminate()
+  expect(await subscribing).toMatchObject({ success: true, offset: 5 })
+  say(server.peer, message(6), message(7))
+  await until("the last came", () => got.includes("m7"))
+  expect(got).toEqual(all)
+})
+
 test("a subscription that ends while it is asked for", async () => {
   const requests: Request[] = []
   const server = await scripted((request) => void requests.push(request))
