@@ -4,9 +4,9 @@
  * of the built package fail where one of them is used from outside.
  */
 const internal = [
-  "askQuietly", "asking", "barred", "begin", "begun", "beside", "count", "disconnected", "emit", "ended", "enroll", "flush", "follow",
-  "forget", "gaveUp", "hopeless", "hurry", "kept", "later", "listen", "lost", "moved", "naming", "newest", "note", "opened",
-  "overlaid", "place", "ready", "reconnectFailed", "release", "renew", "resync", "restore", "settings", "settle", "settled", "shares",
+  "askQuietly", "asking", "barred", "begin", "begun", "beside", "connected", "count", "disconnected", "emit", "ended", "enroll", "flush", "follow",
+  "forget", "gaveUp", "held", "hopeless", "hurry", "kept", "later", "listen", "lost", "moved", "naming", "newest", "note", "opened",
+  "outcome", "overlaid", "place", "ready", "reconnectFailed", "release", "renew", "resync", "restore", "settings", "settle", "settled", "shares",
   "shown", "show", "tell", "tellAll", "unlisten", "unlistenAll", "wanted", "wire",
 ]
 

@@ -46,7 +46,8 @@ export interface MeshClientOptions {
   tokenParameter?: string
   /**
    * Called on each new connection before anything else is done with it: what it calls goes ahead of
-   * all that is restored and of calls that waited. For servers on which a command says who one is.
+   * all that is restored and of calls that waited, and fails with `ECONNECTION` once that
+   * connection is over. For servers on which a command says who one is.
    * It may take as long as `callTimeout`; what it throws becomes the event `error`.
    */
   prepare?: (call: (command: string, payload?: unknown) => Promise<any>) => unknown

@@ -123,10 +123,11 @@ export class Session implements Wire, ConnectionOwner {
     this.id = id
     const { prepare, callTimeout } = this.settings
     if (!prepare) return this.#restore()
-    const call = (command: string, payload?: unknown): Promise<any> =>
-      new Promise((resolve, reject) => this.ask(command, payload, (reply, failed) => (failed ? reject(failed) : resolve(reply))))
-    const [done, end] = inTime(callTimeout, "prepare", () => prepare(call))
     let over = false // the connection
+    // The next connection is for its own calls only.
+    const call = (command: string, payload?: unknown): Promise<any> =>
+      new Promise((resolve, reject) => (over ? reject(failure("ECONNECTION")) : this.ask(command, payload, (reply, failed) => (failed ? reject(failed) : resolve(reply)))))
+    const [done, end] = inTime(callTimeout, "prepare", () => prepare(call))
     this.#endPrepare = () => {
       over = true
       end()

@@ -44,4 +44,27 @@ describe("prepare", () => {
     await client.command("x")
     expect(server.peers.map((peer) => peer.requests.map(({ command }) => command))).toEqual([[], ["name", "x"]])
   })
+
+  it("calls nothing on another connection than its own", async () => {
+    let late = () => {}
+    let round = 0
+    let outcome = ""
+    const server = await scripted(() => true)
+    const client = newClient(server.url, {
+      retryConnect: true,
+      prepare: async (call) => {
+        if (++round > 1) return call("login", "new")
+        await new Promise<void>((resolve) => (late = resolve))
+        await call("login", "old").catch(({ code }) => (outcome = code))
+      },
+    })
+    const connected = client.connect()
+    await until("it prepares", () => round === 1)
+    server.peer.socket.close(4100)
+    await connected
+    late()
+    await until("the first knows", () => outcome)
+    await client.command("x")
+    expect([outcome, server.peer.requests.map(({ payload }) => payload)]).toEqual(["ECONNECTION", ["new", {}]])
+  })
 })
