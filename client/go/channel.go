@@ -45,8 +45,9 @@ type ChannelOptions struct {
 }
 
 // Subscribe follows a channel. The handler gets each message once, in the order of
-// the channel, over reconnects too. ErrRefused is for a channel that is not open to
-// this client.
+// the channel, over reconnects too; where the channel's slow_consumer is conflate and the
+// connection is slow, the newest only: offsets jump then. ErrRefused is for a channel that
+// is not open to this client.
 func (c *Client) Subscribe(ctx context.Context, channel string, handle func(Message), o ChannelOptions) (*Subscription, error) {
 	return c.subscribe(ctx, "channel", channel, &follower{channel: channel, handle: handle, options: o, last: o.From, begun: o.From != Position{}})
 }
