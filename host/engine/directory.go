@@ -23,17 +23,18 @@ func (e *Engine) Connections(ctx context.Context, user string, p Paging) (page [
 		return nil, "", err
 	}
 	ids, next = pageOf(ids, p)
-	for _, id := range ids {
-		c, err := e.node.Connections().Get(ctx, id)
+	page = make([]backplane.Connection, len(ids))
+	err = ask(len(ids), func(i int) (err error) {
+		page[i], err = e.node.Connections().Get(ctx, ids[i])
 		if errors.Is(err, backplane.ErrNotFound) {
-			continue
+			return nil
 		}
-		if err != nil {
-			return nil, "", storeError(abi.OpConnectionsList, err)
-		}
-		page = append(page, c)
+		return err
+	})
+	if err != nil {
+		return nil, "", storeError(abi.OpConnectionsList, err)
 	}
-	return page, next, nil
+	return slices.DeleteFunc(page, func(c backplane.Connection) bool { return c.ID == "" }), next, nil
 }
 
 // ConnectionsOf returns the ids of a user's connections, sorted.

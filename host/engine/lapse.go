@@ -52,9 +52,11 @@ func (e *Engine) watchPresence(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-e.lapses.added:
-			for _, c := range e.lapses.take() {
-				e.lapse(ctx, c)
-			}
+			all := e.lapses.take()
+			_ = ask(len(all), func(i int) error {
+				e.lapse(ctx, all[i])
+				return nil
+			})
 		}
 	}
 }

@@ -85,17 +85,18 @@ func (e *Engine) LeaveAll(ctx context.Context, connection string) ([]string, err
 	if err != nil {
 		return nil, roomError("leave", err)
 	}
+	was := make([]bool, len(rooms))
+	err = ask(len(rooms), func(i int) (err error) {
+		was[i], err = e.Leave(ctx, rooms[i], connection, abi.LeftByRemoval)
+		return err
+	})
 	left := make([]string, 0, len(rooms))
-	for _, room := range rooms {
-		was, err := e.Leave(ctx, room, connection, abi.LeftByRemoval)
-		if err != nil {
-			return left, err
-		}
-		if was {
+	for i, room := range rooms {
+		if was[i] {
 			left = append(left, room)
 		}
 	}
-	return left, nil
+	return left, err
 }
 
 // ClearRoom ends all memberships of a room, removes its metadata, and returns
