@@ -80,10 +80,23 @@ func TestDeadNodeIsClaimed(t *testing.T) {
 	n, raw := registered(t)
 	mustDo(t, raw.ZAdd(ctx, "mesh:nodes", goredis.Z{Score: 1, Member: "dead"}).Err())
 	mustDo(t, raw.SAdd(ctx, "mesh:conns-of:dead", "2").Err())
-	bury := func() string {
+	own := must[float64](t)(raw.ZScore(ctx, "mesh:nodes", "node").Result())
+	buryAs := func(lease float64) []reply {
 		t.Helper()
-		return must[reply](t)(n.call(ctx, buryScript, time.Hour.Milliseconds())).text()
+		return must[reply](t)(n.call(ctx, buryScript, time.Hour.Milliseconds(), n.id, int64(lease))).list(2)
 	}
+	bury := func() string { return buryAs(own)[1].text() }
+	for _, other := range []float64{0, own - 1} { // who is not sure, or has asked long ago, finds nobody
+		if all := buryAs(other); all[0].yes() || all[1].there() {
+			t.Errorf("with another lease: %v", all)
+		}
+	}
+	// Where the server's clock is set all have lapsed, and nobody has died.
+	mustDo(t, raw.ZAdd(ctx, "mesh:nodes", goredis.Z{Score: 2, Member: "node"}).Err())
+	if all := buryAs(2); !all[0].yes() || all[1].there() {
+		t.Errorf("with a lease that has lapsed: %v", all)
+	}
+	mustDo(t, raw.ZAdd(ctx, "mesh:nodes", goredis.Z{Score: own, Member: "node"}).Err())
 	if found := bury(); found != "dead" {
 		t.Fatalf("found %q", found)
 	}

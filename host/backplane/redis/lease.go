@@ -32,12 +32,14 @@ type lease struct {
 
 	renewal chan struct{} // has one where a renewal is wanted at once
 	mending chan struct{} // has one where Redis may not have all connections
+	trust   trust
 	// askew is how many renewals in a row Redis had more (or, below 0, fewer)
 	// connections than the node; of who renews alone.
 	askew int
 }
 
-func (l *lease) init() {
+func (l *lease) init(lease time.Duration) {
+	l.trust.long = lease / 2
 	l.life.Store(new(string))
 	l.process = rand.Text()
 	l.renewal, l.mending = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -197,7 +199,8 @@ func (n *Node) renew(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if all := r.list(2); all[0].yes() {
+		if all := r.list(3); all[0].yes() {
+			n.lease.trust.renewed(all[2].number())
 			n.weigh(int(all[1].number()))
 			return nil
 		}

@@ -50,7 +50,7 @@ func open(ctx context.Context, id string, o Options) (*Node, error) {
 	}
 	n.layOut()
 	n.linkUp()
-	n.lease.init()
+	n.lease.init(o.Lease)
 	n.inbox.init(n)
 	n.own.init()
 	n.recordTurns.init()

@@ -229,6 +229,37 @@ func TestPausedNodeRegistersAnew(t *testing.T) {
 	c.wantNothingOf("paused", ids)
 }
 
+// Where Redis was away from all nodes for longer than a lease, none has died.
+func TestNobodyDiesWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: 2 * briefLease, Timeout: 300 * time.Millisecond}}
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	nodes := make([]*peer, len(names))
+	for i, name := range names {
+		nodes[i] = c.runs(name)
+		nodes[i].watch()
+		nodes[i].populate([]string{"of " + name})
+	}
+	s.Pause(t)
+	<-time.After(c.options.Lease * 3 / 2)
+	s.Resume(t)
+	for _, n := range nodes {
+		until(t, "its return", func() bool { return n.Reachable() == nil })
+	}
+	<-time.After(c.options.Lease)
+	for i, n := range nodes {
+		for _, line := range n.heard("presence") {
+			if strings.HasSuffix(line, " left ") {
+				t.Errorf("%s heard %q", names[i], line)
+			}
+		}
+		if about, err := nodes[0].Connections().Get(context.Background(), "of "+names[i]); err != nil || about.Node != names[i] {
+			t.Errorf("%+v: %v", about, err)
+		}
+	}
+}
+
 func TestPausedNodeLosesWhatOthersHaveTaken(t *testing.T) {
 	t.Parallel()
 	c := alone(t, briefLease)

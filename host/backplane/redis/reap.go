@@ -26,12 +26,20 @@ const (
 // bury cleans up after nodes whose lease has lapsed.
 func (n *Node) bury(ctx context.Context) error {
 	for ctx.Err() == nil {
-		r, err := n.call(ctx, buryScript, cleanClaim.Milliseconds())
-		if err != nil || !r.there() {
+		r, err := n.call(ctx, buryScript, cleanClaim.Milliseconds(), n.id, n.lease.trust.bond())
+		if err != nil {
 			return err
 		}
-		n.log.Warn("a node has died: what it had is cleaned up", "node", r.text())
-		if err := n.clean(ctx, r.text()); err != nil {
+		all := r.list(2)
+		if all[0].yes() {
+			n.lease.trust.doubt()
+			n.lease.poke()
+		}
+		if !all[1].there() {
+			return nil
+		}
+		n.log.Warn("a node has died: what it had is cleaned up", "node", all[1].text())
+		if err := n.clean(ctx, all[1].text()); err != nil {
 			return err
 		}
 	}
