@@ -132,6 +132,33 @@ func TestNumbersAreUsedAgain(t *testing.T) {
 	until(t, "the instruction, or the end", func() bool { return len(a.heard("push"))+len(a.heard("close")) > 0 })
 }
 
+// A failover loses a connection, which the node registers anew, and the numbers of
+// what the node was told of it: what it is told then is news.
+func TestNumbersAreUsedAgainOfAConnectionThatWasLost(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, "--enable-debug-command", "yes")
+	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute}}
+	a, b := c.runs("a"), c.runs("b")
+	ctx, raw := context.Background(), c.raw()
+	a.add("1")
+	_, err := b.Rooms().Join(ctx, "r", "1", false)
+	b.must(err)
+	a.await(t, "member r 1 true", 1)
+	a.must(raw.HSet(ctx, "mesh:conn:1", "meta", "seen").Err()) // tells that it was read anew
+	a.must(raw.Do(ctx, "debug", "change-repl-id").Err())
+	c.cutOff()
+	a.await(t, "metadata 1 seen", 1)
+	a.must(raw.Do(ctx, "debug", "change-repl-id").Err())
+	a.must(raw.Del(ctx, "mesh:conn:1", "mesh:rooms-of:1", "mesh:room:r", "mesh:nodes-in:r").Err())
+	a.must(raw.SRem(ctx, "mesh:conns-of:a", "1").Err())
+	a.must(raw.HIncrBy(ctx, "mesh:inboxes", "a", -1).Err())
+	c.cutOff()
+	until(t, "its return", func() bool { return raw.Exists(ctx, "mesh:conn:1").Val() == 1 })
+	_, err = b.Rooms().Join(ctx, "found", "1", false)
+	b.must(err)
+	a.await(t, "member found 1 true", 1)
+}
+
 // What another node has ended does not come back.
 func TestOthersEndAConnection(t *testing.T) {
 	t.Parallel()

@@ -140,10 +140,10 @@ func (x *inbox) hears() bool {
 
 // begin implements handler.
 func (x *inbox) begin(ctx context.Context) error {
-	_, _, history, err := x.inRedis(ctx)
+	now, err := x.inRedis(ctx)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.up, x.history = err == nil, history
+	x.up, x.history = err == nil, now.history
 	return err
 }
 
@@ -209,8 +209,8 @@ func (x *inbox) begins(number int64) {
 func (x *inbox) isAhead(number int64) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), x.node.options.Timeout)
 	defer cancel()
-	last, _, _, err := x.inRedis(ctx)
-	return err == nil && number > last
+	now, err := x.inRedis(ctx)
+	return err == nil && number > now.last
 }
 
 // handle tells the receiver what a frame says.

@@ -145,7 +145,7 @@ func (c *cluster) wantNothingOf(node string, ids []string) {
 		c.t.Error(err)
 	}
 	for _, key := range keys {
-		if strings.HasSuffix(key, ":"+node) {
+		if strings.HasSuffix(key, ":"+node) && key != "mesh:buried:"+node { // which goes by itself
 			c.t.Errorf("%s is left", key)
 		}
 		for _, id := range ids {
@@ -227,6 +227,37 @@ func TestPausedNodeRegistersAnew(t *testing.T) {
 	paused.await(t, "member r "+ids[0]+" false left", 1)
 	paused.stop()
 	c.wantNothingOf("paused", ids)
+}
+
+// What others have done to the connections of a node that is cut off, before it was
+// taken for dead, is not undone by its return: nobody knows any more what that was.
+func TestNodeCutOffUndoesNothing(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	proxy := redistest.StartProxy(t, s.Addr)
+	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: 3 * briefLease}}
+	other := c.runs("other")
+	c.options.Addresses = []string{proxy.Addr}
+	cut := c.runs("cut")
+	cut.populate([]string{"1", "2"})
+	proxy.Refuse()
+	ctx := context.Background()
+	left, err := other.Rooms().Leave(ctx, "r", "1", "thrown out")
+	if other.must(err); !left {
+		t.Fatal("it was taken for dead too soon")
+	}
+	until(t, "its burial", func() bool {
+		_, err := other.Connections().Get(ctx, "2")
+		return err != nil
+	})
+	proxy.Restore(t)
+	cut.await(t, "close 4102", 1)
+	until(t, "its return", func() bool { return cut.Reachable() == nil })
+	if members, err := other.Rooms().Members(ctx, "r"); err != nil || len(members) > 0 {
+		t.Errorf("members are %q: %v", members, err)
+	}
+	cut.populate([]string{"3"}) // it goes on with those that come
+	other.hasAll("cut", []string{"3"})
 }
 
 // Where Redis was away from all nodes for longer than a lease, none has died.

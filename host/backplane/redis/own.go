@@ -16,8 +16,8 @@ import (
 type own struct {
 	mu          sync.Mutex
 	connections map[string]*owned
-	// givenUp are ids of connections that are another node's now, of which this
-	// node has sessions that are about to end.
+	// givenUp are ids of connections that are another node's now, or nobody's, of
+	// which this node has sessions that are about to end.
 	givenUp map[string]bool
 }
 
@@ -58,7 +58,7 @@ func (o *own) remove(id string) {
 	delete(o.connections, id)
 }
 
-// giveUp forgets connections whose ids are another node's.
+// giveUp forgets connections that are not registered anew.
 func (o *own) giveUp(ids []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -185,6 +185,16 @@ func (o *own) count() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.connections)
+}
+
+// missing notes that Redis does not have a connection as of the frame of a number,
+// which may be below those of before.
+func (o *own) missing(id string, number int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c := o.connections[id]; c != nil {
+		c.asOf = number
+	}
 }
 
 // difference is what a connection is not as it was thought to be.

@@ -18,50 +18,61 @@ const lostInstructions = "the server has lost the order of what it was told to d
 
 // resume implements handler. What was told of memberships and metadata meanwhile
 // is made up for by reading them. What was to be done to sessions is not: if
-// there was any of that, the sessions are closed. A node that Redis has no number
+// there was any of that, the sessions are closed. So they are where the node was
+// taken for dead after it had missed something: what that was went with all else
+// that Redis knew of them. A node that Redis has no number
 // of has no place there any more; it takes a new one beside, and registers its
 // connections. A number below the one that was seen says that Redis has lost the
 // end of what it was told, and is what the next ones follow; so may the same
 // number, or one above it, if Redis has another history.
 func (x *inbox) resume(ctx context.Context, _ time.Duration) error {
 	n := x.node
-	last, instructed, history, err := x.inRedis(ctx)
+	now, err := x.inRedis(ctx)
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
-	known, heard, isOther := max(x.seen, x.start), x.instructed, history != x.history
+	known, heard, isOther := max(x.seen, x.start), x.instructed, now.history != x.history
 	x.mu.Unlock()
-	if last != 0 && (last != known || isOther) {
+	if now.buried > known {
+		n.giveUp(n.own.ids(), lostInstructions)
+	}
+	if now.last != 0 && (now.last != known || isOther) {
 		if err := x.reconcile(ctx); err != nil {
 			return err
 		}
 	}
-	if instructed > known || isOther && instructed != 0 && instructed != heard {
+	if now.instructed > known || isOther && now.instructed != 0 && now.instructed != heard {
 		n.closeOwn(lostInstructions)
 	}
-	x.found(last, instructed, history)
+	x.found(now)
 	n.lease.poke()
 	n.lease.mend()
 	return nil
 }
 
-// inRedis returns the numbers of the last frame and of the last instruction, 0
-// for none, and the name of the server's history.
-func (x *inbox) inRedis(ctx context.Context) (last, instructed int64, history string, err error) {
-	r, err := x.node.eval(ctx, x.node.directory, positionScript, x.node.id)
-	all := r.list(3)
-	return all[0].number(), all[1].number(), all[2].text(), err
+// sent is what Redis says of an inbox: the numbers of the last frame, of the last
+// instruction, and of the last frame before the node was taken for dead, 0 for
+// none; and the name of the server's history.
+type sent struct {
+	last, instructed, buried int64
+	history                  string
 }
 
-// found notes that frames come in again, after the one of a number.
-func (x *inbox) found(last, instructed int64, history string) {
+func (x *inbox) inRedis(ctx context.Context) (sent, error) {
+	r, err := x.node.eval(ctx, x.node.directory, positionScript, x.node.id)
+	all := r.list(4)
+	return sent{all[0].number(), all[1].number(), all[3].number(), all[2].text()}, err
+}
+
+// found notes that frames come in again, after the last one.
+func (x *inbox) found(now sent) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.up, x.begun = true, true
-	x.instructed, x.history = instructed, history
-	if last != 0 {
-		x.seen, x.start = last, last
+	x.instructed, x.history = now.instructed, now.history
+	if now.last != 0 {
+		x.seen, x.start = now.last, now.last
 	}
 }
 
@@ -103,6 +114,7 @@ func (x *inbox) reconcile(ctx context.Context) error {
 // correct tells the receiver how a connection is not as it was thought to be.
 func (x *inbox) correct(id string, number int64, found reply) {
 	if !found.there() {
+		x.node.own.missing(id, number)
 		return
 	}
 	about := found.list(2)

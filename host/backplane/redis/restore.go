@@ -79,7 +79,7 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		n.giveUp(r.texts())
+		n.giveUp(r.texts(), lostPlace)
 		// What has ended meanwhile was not there to be removed.
 		if err := n.evict(ctx, n.own.absent(ids[:count])); err != nil {
 			return nil, err
@@ -92,13 +92,14 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 	return n.own.absent(slices.Collect(maps.Keys(known))), nil
 }
 
-// giveUp closes sessions whose ids other nodes have.
-func (n *Node) giveUp(taken []string) {
-	if len(taken) == 0 {
+// giveUp closes sessions that have no place in Redis any more, or whose ids other
+// nodes have there.
+func (n *Node) giveUp(ids []string, reason string) {
+	if len(ids) == 0 {
 		return
 	}
-	n.own.giveUp(taken)
-	n.closeSessions(backplane.Audience{Scope: backplane.Listed, Names: taken}, lostPlace)
+	n.own.giveUp(ids)
+	n.closeSessions(backplane.Audience{Scope: backplane.Listed, Names: ids}, reason)
 }
 
 // registered returns the ids of the node's connections in Redis, and the number of

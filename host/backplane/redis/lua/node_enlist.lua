@@ -17,5 +17,6 @@ redis.call('HSET', base .. 'incarnations', node, incarnation)
 -- forgotten them.
 redis.call('HSET', base .. 'inboxes', node, int(math.max(micros, seen)))
 redis.call('HDEL', base .. 'instructed', node)
+redis.call('DEL', base .. 'buried:' .. node)
 notify(node, 'begin', incarnation)
 return {'alive', place(node)}
