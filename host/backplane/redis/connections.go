@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func (c connections) SwapMetadata(ctx context.Context, id string, expected, valu
 	args := optional(optional([]any{id, n.id}, expected), value)
 	r, err := n.eval(ctx, n.directory, swapMetadataScript, args...)
 	if errors.Is(err, refusedGone) {
-		return false, nil, backplane.ErrNotFound
+		return false, nil, cmp.Or(n.awaited(id), backplane.ErrNotFound)
 	} else if err != nil {
 		return false, nil, err
 	}

@@ -6,6 +6,9 @@ import "context"
 // has crashed or is paused.
 func (n *Node) Live(ctx context.Context) { n.live(ctx) }
 
+// Renew is what Run does now and then.
+func (n *Node) Renew(ctx context.Context) error { return n.renew(ctx) }
+
 // Deafen has the node believe that it hears nothing, until its subscriptions are
 // made anew.
 func (n *Node) Deafen() { n.inbox.disconnected() }

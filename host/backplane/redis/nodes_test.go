@@ -260,6 +260,43 @@ func TestNodeCutOffUndoesNothing(t *testing.T) {
 	other.hasAll("cut", []string{"3"})
 }
 
+// Until a node that was taken for dead has registered its connections anew, nothing
+// is said of them that will not be so then.
+func TestNothingIsSaidOfWhatComesBack(t *testing.T) {
+	t.Parallel()
+	c := alone(t, time.Minute)
+	n := c.idle("a")
+	n.populate([]string{"1"})
+	ctx := context.Background()
+	n.must(c.raw().FlushAll(ctx).Err())
+	_ = n.Renew(ctx) // it notices
+	joined := func(id string) error { _, err := n.Rooms().Join(ctx, "other", id, true); return err }
+	swapped := func(id string) error {
+		_, _, err := n.Connections().SwapMetadata(ctx, id, []byte("{}"), nil)
+		return err
+	}
+	left := func(id string) error { _, err := n.Rooms().Leave(ctx, "r", id, ""); return err }
+	entered := func(id string) error { _, err := n.Node.Presence().Enter(ctx, "plain", id); return err }
+	exited := func(id string) error { _, err := n.Node.Presence().Exit(ctx, "r", id); return err }
+	set := func(id string) error {
+		_, err := n.Node.Presence().SetState(ctx, "r", id, nil, 0, false)
+		return err
+	}
+	for i, do := range []func(id string) error{joined, swapped, left, entered, exited, set} {
+		if err := do("1"); !errors.Is(err, backplane.ErrUnavailable) {
+			t.Errorf("%d: of one that comes back: %v", i, err)
+		}
+		if err := do("2"); errors.Is(err, backplane.ErrUnavailable) {
+			t.Errorf("%d: of one that nobody knows: %v", i, err)
+		}
+	}
+	n.start(n.Run)
+	until(t, "its return", func() bool { return left("1") == nil })
+	if has, err := n.Rooms().Has(ctx, "r", "1"); err != nil || has {
+		t.Errorf("it has not left: %v", err)
+	}
+}
+
 // Where Redis was away from all nodes for longer than a lease, none has died.
 func TestNobodyDiesWhileRedisIsAway(t *testing.T) {
 	t.Parallel()

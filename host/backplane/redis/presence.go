@@ -38,10 +38,11 @@ func (p presence) change(ctx context.Context, s *script, room, connection string
 	if err != nil {
 		return false, err
 	}
-	if r.yes() {
-		n.own.presence(room, connection, present)
+	if !r.yes() {
+		return false, n.awaited(connection)
 	}
-	return r.yes(), nil
+	n.own.presence(room, connection, present)
+	return true, nil
 }
 
 // SetState implements backplane.Presence.
@@ -53,10 +54,11 @@ func (p presence) SetState(ctx context.Context, room, connection string, state [
 	if err != nil {
 		return false, err
 	}
-	if r.yes() {
-		n.own.state(room, connection, bytes.Clone(state), expireAfter)
+	if !r.yes() {
+		return false, n.awaited(connection)
 	}
-	return r.yes(), nil
+	n.own.state(room, connection, bytes.Clone(state), expireAfter)
+	return true, nil
 }
 
 // Snapshot implements backplane.Presence.

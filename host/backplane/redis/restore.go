@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -90,6 +91,16 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 		n.lease.restoring.Store(false)
 	}
 	return n.own.absent(slices.Collect(maps.Keys(known))), nil
+}
+
+// awaited is what is said of a connection, in place of that there is none, or none
+// in a room: ErrUnavailable where it is one of this node's that Redis has lost, which
+// registers it anew as this node knows it.
+func (n *Node) awaited(id string) error {
+	if n.lease.restoring.Load() && n.own.all([]string{id}) {
+		return fmt.Errorf("%w: %w", backplane.ErrUnavailable, errRestoring)
+	}
+	return nil
 }
 
 // giveUp closes sessions that have no place in Redis any more, or whose ids other

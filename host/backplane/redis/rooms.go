@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -24,7 +25,7 @@ func (r rooms) Join(ctx context.Context, room, connection string, present bool) 
 	n := r.node
 	answer, err := n.eval(ctx, n.directory, joinScript, room, connection, flag(present), n.id)
 	if errors.Is(err, refusedGone) {
-		return false, backplane.ErrNotFound
+		return false, cmp.Or(n.awaited(connection), backplane.ErrNotFound)
 	} else if err != nil {
 		return false, err
 	}
@@ -44,7 +45,10 @@ func (r rooms) Leave(ctx context.Context, room, connection, reason string) (left
 		return false, err
 	}
 	all := answer.list(2)
-	return all[0].yes(), n.inbox.handled(ctx, all[1].number())
+	if !all[0].yes() {
+		return false, n.awaited(connection)
+	}
+	return true, n.inbox.handled(ctx, all[1].number())
 }
 
 // Clear implements backplane.Rooms.
