@@ -30,13 +30,12 @@ func newChannelHandler(n *Node, channel string) handler {
 
 // begin implements handler. Whatever is published from then on is delivered;
 // what came before is in the pages that are read after the subscription.
-func (h *channelHandler) begin(ctx context.Context) error {
+func (h *channelHandler) begin(ctx context.Context) (answered, error) {
 	page, err := h.read(ctx, backplane.Query{Limit: -1})
-	if err != nil {
-		return err
-	}
-	h.seen = page.Position
-	return nil
+	return func(context.Context) error {
+		h.seen = page.Position
+		return nil
+	}, err
 }
 
 func (h *channelHandler) read(ctx context.Context, q backplane.Query) (backplane.Page, error) {
@@ -132,33 +131,49 @@ func (h *channelHandler) drop(why string) {
 	h.warned, h.dropped = time.Now(), 0
 }
 
-// resumeBytes is how much of what was missed is read at once, in bytes.
-const resumeBytes = 4 << 20
+// resumeBytes is how much of what was missed is read at once, in bytes, and firstBytes
+// how much where many channels resume together.
+const (
+	resumeBytes = 4 << 20
+	firstBytes  = resumeBytes / askedAtOnce
+)
 
-// resume implements handler. Only an epoch that has stayed, with nothing of what
-// was missed gone, proves that what is read is all of it. A channel that had no
-// stream proves nothing, however short the time: messages that are not kept are
-// lost without a trace, also those before a stream that has begun meanwhile.
-func (h *channelHandler) resume(ctx context.Context, _ time.Duration) error {
-	for first := int64(-1); ; {
-		page, err := h.read(ctx, backplane.Query{After: h.seen.Offset, Bytes: resumeBytes})
-		if err != nil && !isForeign(err) {
-			return err
-		}
+// resume implements handler.
+func (h *channelHandler) resume(ctx context.Context, _ time.Duration) (answered, error) {
+	page, err := h.missed(ctx, firstBytes)
+	return func(ctx context.Context) error { return h.catchUp(ctx, page) }, err
+}
+
+// missed reads what follows what was seen; nothing where another program has the key.
+func (h *channelHandler) missed(ctx context.Context, most int) (backplane.Page, error) {
+	page, err := h.read(ctx, backplane.Query{After: h.seen.Offset, Bytes: most})
+	if isForeign(err) {
+		err = nil
+	}
+	return page, err
+}
+
+// catchUp delivers what was missed, of which a part was read. Only an epoch that has
+// stayed, with nothing of what was missed gone, proves that what is read is all of
+// it. A channel that had no stream proves nothing, however short the time: messages
+// that are not kept are lost without a trace, also those before a stream that has
+// begun meanwhile.
+func (h *channelHandler) catchUp(ctx context.Context, page backplane.Page) (err error) {
+	for top := page.Offset; ; { // what comes later is published to this node
 		if h.seen.Epoch == "" || page.Epoch != h.seen.Epoch ||
 			page.Offset < h.seen.Offset || page.Oldest > h.seen.Offset+1 {
 			h.seen = page.Position
 			h.lost()
 			return nil
 		}
-		if first < 0 {
-			first = page.Offset // what comes later is published to this node
-		}
 		for _, m := range page.Messages {
 			h.tell(m)
 		}
-		if h.seen.Offset >= first || len(page.Messages) == 0 {
+		if h.seen.Offset >= top || len(page.Messages) == 0 {
 			return nil
+		}
+		if page, err = h.missed(ctx, resumeBytes); err != nil {
+			return err
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // connected is one life of a lane's connection. What is queued and counted
-// is under the lane's lock.
+// is under the lane's lock, what is due the lane's goroutine's.
 type connected struct {
 	wire   *wire
 	server string // which it is, see watch
@@ -19,6 +19,8 @@ type connected struct {
 	more chan struct{} // has a value where there is some
 	// sent counts, for a channel, the commands that no confirmation has come for.
 	sent map[string]int
+	// due are the channels that were confirmed and have not begun, or resumed, yet.
+	due []due
 }
 
 // verbs are the words for plain and for sharded pub/sub.
@@ -76,6 +78,11 @@ func (l *lane) live(ctx context.Context) (well bool, err error) {
 	writing.Go(func() { l.write(inner, c) })
 	parts := make([]string, 0, 4)
 	for {
+		if len(c.due) >= askedAtOnce || len(c.due) > 0 && c.wire.in.Buffered() == 0 {
+			if err = l.proceed(ctx, c); err != nil {
+				return false, err
+			}
+		}
 		if parts, err = c.wire.read(parts[:0]); err != nil {
 			return false, err
 		}
@@ -93,14 +100,19 @@ func (l *lane) take(ctx context.Context, c *connected, parts []string) error {
 	}
 	switch parts[0] {
 	case c.verbs.message:
+		if len(c.due) > 0 { // it may be for one of them
+			if err := l.proceed(ctx, c); err != nil {
+				return err
+			}
+		}
 		if t := l.find(parts[1]); t != nil && t.live {
 			t.handler.deliver(parts[2])
 			l.node.options.After()
 		}
 	case c.verbs.subscribe:
-		return l.confirmedBy(ctx, c, parts[1], true)
+		return l.confirmedBy(c, parts[1], true)
 	case c.verbs.unsubscribe:
-		return l.confirmedBy(ctx, c, parts[1], false)
+		return l.confirmedBy(c, parts[1], false)
 	}
 	return nil
 }

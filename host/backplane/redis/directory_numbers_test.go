@@ -33,7 +33,7 @@ func TestNumbersOfPresenceNeverGoBack(t *testing.T) {
 	h := newPresenceHandler(n, "r").(*presenceHandler)
 	_, err := n.Rooms().Join(ctx, "r", "1", true)
 	mustDo(t, err)
-	mustDo(t, h.begin(ctx))
+	mustDo(t, begin(ctx, h))
 	seen := h.seq
 	mustDo(t, raw.Del(ctx, "mesh:presence-seq", "mesh:room-seq:r").Err())
 	_, err = n.Presence().Exit(ctx, "r", "1")

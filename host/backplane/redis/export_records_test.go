@@ -14,9 +14,9 @@ func (n *Node) ExpireRecords(ctx context.Context) error { return n.expireRecords
 type Taker struct{ h handler }
 
 // Begin, Deliver and Resume are the handler's.
-func (t Taker) Begin(ctx context.Context) error  { return t.h.begin(ctx) }
+func (t Taker) Begin(ctx context.Context) error  { return begin(ctx, t.h) }
 func (t Taker) Deliver(text string)              { t.h.deliver(text) }
-func (t Taker) Resume(ctx context.Context) error { return t.h.resume(ctx, time.Second) }
+func (t Taker) Resume(ctx context.Context) error { return resume(ctx, t.h, time.Second) }
 
 // Taker puts a handler of a topic in the place that a lane keeps for it, without
 // having the lane subscribe.

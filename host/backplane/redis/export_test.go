@@ -16,9 +16,22 @@ func NewChannelHandler(n *Node, channel string) ChannelHandler {
 }
 
 // Begin and the others are what a lane calls.
-func (h ChannelHandler) Begin(ctx context.Context) error  { return h.begin(ctx) }
-func (h ChannelHandler) Resume(ctx context.Context) error { return h.resume(ctx, time.Second) }
+func (h ChannelHandler) Begin(ctx context.Context) error  { return begin(ctx, h) }
+func (h ChannelHandler) Resume(ctx context.Context) error { return resume(ctx, h, time.Second) }
 func (h ChannelHandler) Deliver(text string)              { h.deliver(text) }
+
+// begin and resume are what a lane does where no other channel is due.
+func begin(ctx context.Context, h handler) error {
+	d := due{topic: &topic{handler: h}}
+	d.ask(ctx)
+	return d.finish(ctx)
+}
+
+func resume(ctx context.Context, h handler, away time.Duration) error {
+	d := due{topic: &topic{handler: h, begun: true, heard: time.Now().Add(-away)}}
+	d.ask(ctx)
+	return d.finish(ctx)
+}
 
 // Mend has the connections in Redis compared with those of the node.
 func (n *Node) Mend() { n.lease.mend() }

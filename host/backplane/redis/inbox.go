@@ -139,12 +139,14 @@ func (x *inbox) hears() bool {
 }
 
 // begin implements handler.
-func (x *inbox) begin(ctx context.Context) error {
+func (x *inbox) begin(ctx context.Context) (answered, error) {
 	now, err := x.inRedis(ctx)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.up, x.history = err == nil, now.history
-	return err
+	return func(context.Context) error {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.up, x.history = true, now.history
+		return nil
+	}, err
 }
 
 // reopen has the channel subscribed to on a connection of its own anew: the old

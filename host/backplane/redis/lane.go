@@ -15,25 +15,31 @@ import (
 const (
 	// soonest and latest are how long it waits before it connects anew.
 	soonest, latest = 50 * time.Millisecond, time.Second
-	// channelsAtOnce is how many channels one command subscribes to.
+	// channelsAtOnce is how many channels one command subscribes to, and askedAtOnce
+	// how many handlers ask at a time.
 	channelsAtOnce = 256
+	askedAtOnce    = 64
 )
 
-// handler takes what is published on a channel. Its methods are called by the
-// lane's goroutine.
+// handler takes what is published on a channel. deliver, and what begin and resume
+// return, are called by the lane's goroutine. That waits while begin and resume ask,
+// each beside those of other handlers: they change nothing.
 type handler interface {
 	// begin is called once, when the channel has been subscribed to, before any
-	// message: it may note a position, by asking for it. An error fails the
-	// subscription.
-	begin(ctx context.Context) error
+	// message: it may ask for a position, to be noted by what it returns. An error
+	// fails the subscription.
+	begin(ctx context.Context) (answered, error)
 	// deliver takes one message.
 	deliver(text string)
 	// resume is called once the channel is subscribed to again after the
-	// connection was lost for so long, before any further message: what was
-	// missed is delivered, or whoever relies on it is told that it was missed.
+	// connection was lost for so long, before any further message. What it returns
+	// delivers what was missed, or tells whoever relies on it that it was missed.
 	// An error has the lane connect anew.
-	resume(ctx context.Context, away time.Duration) error
+	resume(ctx context.Context, away time.Duration) (answered, error)
 }
+
+// answered is what a handler does once it knows what it has asked for.
+type answered func(ctx context.Context) error
 
 // topic is a channel that a lane is subscribed to.
 type topic struct {
@@ -295,39 +301,89 @@ func (l *lane) deaf() {
 // errMoved is of a channel that is another server's now.
 var errMoved = errors.New("redis: a channel's slot has moved")
 
-// confirmedBy takes a confirmation: the channel begins, resumes, or is gone.
-func (l *lane) confirmedBy(ctx context.Context, c *connected, channel string, subscribed bool) error {
+// confirmedBy takes a confirmation: the channel is due to begin or to resume, or is
+// gone.
+func (l *lane) confirmedBy(c *connected, channel string, subscribed bool) error {
 	l.mu.Lock()
 	left, asked := c.confirmed(channel)
 	t := l.topics[channel]
 	l.mu.Unlock()
-	switch {
-	case !asked:
+	if !asked {
 		return errMoved
-	case left > 0 || !subscribed || t == nil:
-	case t.begun:
-		if err := t.handler.resume(ctx, time.Since(t.heard)); err != nil {
-			return err
-		}
-		t.live = true
-	default:
-		l.begin(ctx, channel, t)
+	}
+	if left == 0 && subscribed && t != nil {
+		c.due = append(c.due, due{channel: channel, topic: t})
 	}
 	l.settle(c)
 	return nil
 }
 
-// begin is the first confirmation of a topic.
-func (l *lane) begin(ctx context.Context, channel string, t *topic) {
-	err := t.handler.begin(ctx)
+// due is a channel that is about to begin or to resume.
+type due struct {
+	channel string
+	topic   *topic
+	then    answered
+	err     error
+}
+
+// ask calls the handler.
+func (d *due) ask(ctx context.Context) {
+	if t := d.topic; t.begun {
+		d.then, d.err = t.handler.resume(ctx, time.Since(t.heard))
+	} else {
+		d.then, d.err = t.handler.begin(ctx)
+	}
+}
+
+// finish is what follows once all have asked.
+func (d *due) finish(ctx context.Context) error {
+	if d.err != nil || d.then == nil {
+		return d.err
+	}
+	return d.then(ctx)
+}
+
+// proceed has the channels that are due begin or resume, in the order in which they
+// were confirmed. What they have to ask for they ask for together: there may be
+// thousands, each a round trip.
+func (l *lane) proceed(ctx context.Context, c *connected) error {
+	all := c.due
+	c.due = nil
+	if len(all) == 1 {
+		all[0].ask(ctx)
+	} else {
+		var asking sync.WaitGroup
+		for i := range all {
+			asking.Go(func() { all[i].ask(ctx) })
+		}
+		asking.Wait()
+	}
+	for i := range all {
+		d := &all[i]
+		switch err := d.finish(ctx); {
+		case !d.topic.begun:
+			l.begin(ctx, d, err)
+		case err != nil:
+			return err
+		default:
+			d.topic.live = true
+		}
+	}
+	l.settle(c)
+	return nil
+}
+
+// begin notes how the first confirmation of a topic went.
+func (l *lane) begin(ctx context.Context, d *due, err error) {
+	t := d.topic
 	if err != nil && ctx.Err() != nil {
 		err = errClosed // the lane's context is none of the caller's
 	}
 	t.begun, t.live = err == nil, err == nil
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.confirm(err); err != nil && l.topics[channel] == t {
-		l.drop(channel, t, err)
+	if t.confirm(err); err != nil && l.topics[d.channel] == t {
+		l.drop(d.channel, t, err)
 	}
 }
 
@@ -335,7 +391,7 @@ func (l *lane) begin(ctx context.Context, channel string, t *topic) {
 func (l *lane) settle(c *connected) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(c.sent) == 0 {
+	if len(c.sent) == 0 && len(c.due) == 0 {
 		l.up()
 	}
 }

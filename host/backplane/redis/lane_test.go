@@ -33,19 +33,19 @@ func (s *seen) text() string {
 	return strings.Join(s.all, " ")
 }
 
-func (s *seen) begin(context.Context) error {
+func (s *seen) begin(context.Context) (answered, error) {
 	s.add("begin")
-	return s.fail
+	return nil, s.fail
 }
 
 func (s *seen) deliver(text string) { s.add(text) }
 
-func (s *seen) resume(_ context.Context, away time.Duration) error {
+func (s *seen) resume(_ context.Context, away time.Duration) (answered, error) {
 	if away <= 0 || away > patience {
 		s.add("away for " + away.String())
 	}
 	s.add("resume")
-	return nil
+	return nil, nil
 }
 
 func TestLane(t *testing.T) {
@@ -191,6 +191,40 @@ func TestLaneManyTopics(t *testing.T) {
 	if err := n.Reachable(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLaneAsksTogether has many channels begin, and resume, in a few round trips.
+func TestLaneAsksTogether(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	n := opened(t, Options{Addresses: []string{proxy.Addr}})
+	proxy.Lag(10 * time.Millisecond)
+	const many = 400
+	few := func(what string, before Stats) {
+		t.Helper()
+		if took := n.Stats().RoundTrips - before.RoundTrips; took > many/4 {
+			t.Errorf("%d channels %s in %d round trips", many, what, took)
+		}
+	}
+	before := n.Stats()
+	var all sync.WaitGroup
+	for i := range many {
+		all.Go(func() {
+			topic := backplane.Topic{Kind: backplane.Kind(1 + i%3), Name: string(rune(0x4e00 + i))}
+			if err := n.Bus().Subscribe(context.Background(), topic); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	few("began", before)
+	before = n.Stats()
+	for _, l := range n.lanes {
+		l.deaf()
+	}
+	eventually(t, "they resume", func() bool { return n.Stats().Reconnects > before.Reconnects && n.Reachable() == nil })
+	few("resumed", before)
 }
 
 // TestLaneElsewhere finds a connection that is with another server than that of

@@ -20,9 +20,12 @@ func newPresenceHandler(n *Node, room string) handler {
 }
 
 // begin implements handler.
-func (h *presenceHandler) begin(ctx context.Context) (err error) {
-	h.seq, err = h.last(ctx)
-	return err
+func (h *presenceHandler) begin(ctx context.Context) (answered, error) {
+	last, err := h.last(ctx)
+	return func(context.Context) error {
+		h.seq = last
+		return nil
+	}, err
 }
 
 // last returns the number of the room's last event, 0 where there has been none
@@ -64,15 +67,18 @@ const roomMemory = 50 * time.Second
 
 // resume implements handler. Events are not kept, so those that were missed are
 // lost.
-func (h *presenceHandler) resume(ctx context.Context, away time.Duration) error {
+func (h *presenceHandler) resume(ctx context.Context, away time.Duration) (answered, error) {
 	last, err := h.last(ctx)
-	if err != nil && !isForeign(err) {
-		return err
+	foreign := isForeign(err)
+	if err != nil && !foreign {
+		return nil, err
 	}
-	missed := err != nil || last != h.seq || last == 0 && away > roomMemory
-	h.seq = last
-	if to := h.node.to(); missed && to != nil {
-		to.Lost(backplane.Topic{Kind: backplane.PresenceOf, Name: h.room})
-	}
-	return nil
+	missed := foreign || last != h.seq || last == 0 && away > roomMemory
+	return func(context.Context) error {
+		h.seq = last
+		if to := h.node.to(); missed && to != nil {
+			to.Lost(backplane.Topic{Kind: backplane.PresenceOf, Name: h.room})
+		}
+		return nil
+	}, nil
 }

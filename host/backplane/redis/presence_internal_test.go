@@ -45,7 +45,7 @@ func TestPresenceResumes(t *testing.T) {
 	mustDo(t, n.Connections().Add(ctx, backplane.Connection{ID: "1"}))
 
 	h := newPresenceHandler(n, "r")
-	mustDo(t, h.begin(ctx))
+	mustDo(t, begin(ctx, h))
 	join := func() {
 		t.Helper()
 		_, err := n.Rooms().Join(ctx, "r", "1", true)
@@ -74,7 +74,7 @@ func TestPresenceResumes(t *testing.T) {
 	} {
 		told.lost = nil
 		step.do()
-		mustDo(t, h.resume(ctx, step.away))
+		mustDo(t, resume(ctx, h, step.away))
 		if lost := len(told.lost) > 0; lost != step.lost {
 			t.Errorf("%s: lost: %v", step.name, lost)
 		}

@@ -16,7 +16,13 @@ const reconcileBatch = 50
 
 const lostInstructions = "the server has lost the order of what it was told to do"
 
-// resume implements handler. What was told of memberships and metadata meanwhile
+// resume implements handler.
+func (x *inbox) resume(ctx context.Context, _ time.Duration) (answered, error) {
+	now, err := x.inRedis(ctx)
+	return func(ctx context.Context) error { return x.catchUp(ctx, now) }, err
+}
+
+// catchUp makes up for what was missed. What was told of memberships and metadata meanwhile
 // is made up for by reading them. What was to be done to sessions is not: if
 // there was any of that, the sessions are closed. So they are where the node was
 // taken for dead after it had missed something: what that was went with all else
@@ -25,12 +31,8 @@ const lostInstructions = "the server has lost the order of what it was told to d
 // connections. A number below the one that was seen says that Redis has lost the
 // end of what it was told, and is what the next ones follow; so may the same
 // number, or one above it, if Redis has another history.
-func (x *inbox) resume(ctx context.Context, _ time.Duration) error {
+func (x *inbox) catchUp(ctx context.Context, now sent) error {
 	n := x.node
-	now, err := x.inRedis(ctx)
-	if err != nil {
-		return err
-	}
 	x.mu.Lock()
 	known, heard, isOther := max(x.seen, x.start), x.instructed, now.history != x.history
 	x.mu.Unlock()

@@ -38,12 +38,20 @@ func (n *Node) recordHandler(id string) *recordHandler {
 }
 
 // begin implements handler.
-func (h *recordHandler) begin(ctx context.Context) error {
+func (h *recordHandler) begin(ctx context.Context) (answered, error) {
 	now, err := h.ask(ctx)
-	if err == nil {
-		h.seen, h.valued = now.all, now.valued
-	}
-	return err
+	return func(context.Context) error {
+		if !h.outrun(now) {
+			h.seen, h.valued = now.all, now.valued
+		}
+		return nil
+	}, err
+}
+
+// outrun reports whether the handler of all records has told of something newer than
+// what was read: both may have asked at the same time.
+func (h *recordHandler) outrun(now recordNow) bool {
+	return h.told.era == now.all.era && h.told.seq > now.all.seq
 }
 
 // deliver implements handler.
@@ -73,13 +81,19 @@ func (h *recordHandler) noted(c backplane.RecordChange, at recordPlace) {
 
 // resume implements handler: the newest version stands for those that were
 // missed. Where the record has been forgotten meanwhile, no version can.
-func (h *recordHandler) resume(ctx context.Context, _ time.Duration) error {
+func (h *recordHandler) resume(ctx context.Context, _ time.Duration) (answered, error) {
 	now, err := h.ask(ctx)
-	if err != nil {
-		return err
-	}
+	return func(context.Context) error {
+		h.catchUp(now)
+		return nil
+	}, err
+}
+
+func (h *recordHandler) catchUp(now recordNow) {
 	switch {
-	case now.record != nil:
+	case h.outrun(now):
+		return
+	case now.record != nil && !h.told.reaches(now.at):
 		h.tell(backplane.RecordChange{Record: *now.record}, now.at)
 	case !now.there && h.valued:
 		h.valued = false
@@ -88,7 +102,6 @@ func (h *recordHandler) resume(ctx context.Context, _ time.Duration) error {
 		}
 	}
 	h.seen = now.all
-	return nil
 }
 
 // recordNow is a record in Redis, and its place among all changes.

@@ -33,12 +33,12 @@ var _ handler = (*recordsHandler)(nil)
 func newRecordsHandler(n *Node) handler { return &recordsHandler{node: n} }
 
 // begin implements handler.
-func (h *recordsHandler) begin(ctx context.Context) error {
+func (h *recordsHandler) begin(ctx context.Context) (answered, error) {
 	now, err := h.ask(ctx, 0)
-	if err == nil {
+	return func(context.Context) error {
 		h.seen = now.all
-	}
-	return err
+		return nil
+	}, err
 }
 
 // deliver implements handler.
@@ -78,15 +78,17 @@ func (h *recordsHandler) lost() {
 	}
 }
 
-// resume implements handler: of each record that has changed the newest version
-// is delivered. They are read until there are no more, so that whatever is
+// resume implements handler.
+func (h *recordsHandler) resume(ctx context.Context, _ time.Duration) (answered, error) {
+	now, err := h.ask(ctx, missedBatch)
+	return func(ctx context.Context) error { return h.catchUp(ctx, now) }, err
+}
+
+// catchUp delivers the newest version of each record that has changed; the first of
+// them were read. They are read until there are no more, so that whatever is
 // published next follows one that was delivered.
-func (h *recordsHandler) resume(ctx context.Context, _ time.Duration) error {
+func (h *recordsHandler) catchUp(ctx context.Context, now missedNow) (err error) {
 	for round := range missedRounds {
-		now, err := h.ask(ctx, missedBatch)
-		if err != nil {
-			return err
-		}
 		less := now.all.era != h.seen.era || now.all.seq < h.seen.seq || now.floor > h.seen.seq
 		if less || round == missedRounds-1 { // or more comes than can be read
 			h.seen = now.all
@@ -99,6 +101,9 @@ func (h *recordsHandler) resume(ctx context.Context, _ time.Duration) error {
 		if now.ended {
 			h.seen = now.all
 			return nil
+		}
+		if now, err = h.ask(ctx, missedBatch); err != nil {
+			return err
 		}
 	}
 	return nil
