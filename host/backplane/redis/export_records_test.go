@@ -18,6 +18,14 @@ func (t Taker) Begin(ctx context.Context) error  { return begin(ctx, t.h) }
 func (t Taker) Deliver(text string)              { t.h.deliver(text) }
 func (t Taker) Resume(ctx context.Context) error { return resume(ctx, t.h, time.Second) }
 
+// Ask has it ask as where others resume at the same time; it goes on by what is
+// returned.
+func (t Taker) Ask(ctx context.Context) func() error {
+	d := due{topic: &topic{handler: t.h, begun: true}}
+	d.ask(ctx)
+	return func() error { return d.finish(ctx) }
+}
+
 // Taker puts a handler of a topic in the place that a lane keeps for it, without
 // having the lane subscribe.
 func (n *Node) Taker(t backplane.Topic) Taker {

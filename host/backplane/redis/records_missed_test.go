@@ -193,6 +193,54 @@ func TestMissedChangesOfOneRecordAndOfAll(t *testing.T) {
 	n.wantHeard("r", "")
 }
 
+// Both may ask at the same time, and go on in any order: neither tells again, or
+// tells what is older than what was told.
+func TestMissedChangesThatAreAskedForTogether(t *testing.T) {
+	t.Parallel()
+	addr := alone(t, time.Minute).options.Addresses[0]
+	n := newRecordNode(t, addr, "a")
+	one, all := n.takerOf(oneRecord), n.takerOf(allRecords)
+	published := plainClient(t, addr).Subscribe(context.Background(), "mesh:record:r")
+	defer func() { _ = published.Close() }()
+	if _, err := published.Receive(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		asks, asksLater redis.Taker // a change comes in between
+		isTurned        bool        // who has asked later goes on first
+		heard           string
+	}{
+		{one, all, false, " 1a 2b"},
+		{one, all, true, " 4b"},
+		{all, one, true, " 6b"},
+		{all, one, false, " 7a 8b"},
+	} {
+		n.put("r", "a")
+		first := step.asks.Ask(context.Background())
+		n.put("r", "b")
+		second := step.asksLater.Ask(context.Background())
+		if step.isTurned {
+			first, second = second, first
+		}
+		for _, goOn := range []func() error{first, second} {
+			if err := goOn(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.wantHeard("r", step.heard)
+		for range 2 { // what was published once they had subscribed comes after that
+			m, err := published.ReceiveMessage(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Deliver(m.Payload)
+			one.Deliver(m.Payload)
+		}
+		n.wantHeard("r", "")
+	}
+	n.wantLost()
+}
+
 // A change is published to those of all records first: what they deliver is not
 // delivered yet, and whichever channel the node gives up, the other goes on.
 func TestOrderInWhichChangesArePublished(t *testing.T) {
