@@ -16,8 +16,8 @@ type Rooms interface {
 	// was one. The reason is the connection's node's to know, in any words.
 	Leave(ctx context.Context, room, connection, reason string) (left bool, err error)
 	// Clear ends all memberships of a room, with a reason as for Leave, and
-	// removes its metadata. It
-	// returns those who were members, sorted.
+	// removes its metadata. It returns those who were members, sorted. Those of
+	// a room with very many may end part by part.
 	Clear(ctx context.Context, room, reason string) (members []string, err error)
 	Has(ctx context.Context, room, connection string) (bool, error)
 	// Members returns the ids of a room's members, sorted.

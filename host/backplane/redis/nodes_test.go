@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -652,6 +653,47 @@ func TestInstructionsGoToOwners(t *testing.T) {
 	b.await(t, "push", 9)
 	if told := idle.await(t, "push", 2); len(told) != 2 || len(a.heard("push")) != 9 || len(b.heard("push")) != 9 {
 		t.Errorf("%d, %d and %d pushes, want 9, 9 and, of everyone, 2", len(a.heard("push")), len(b.heard("push")), len(told))
+	}
+}
+
+// A room with very many members is emptied part by part: Redis does nothing else
+// while it ends memberships.
+func TestHugeRoomIsCleared(t *testing.T) {
+	t.Parallel()
+	c := alone(t, time.Minute)
+	a, b := c.idle("a"), c.idle("b")
+	b.watch()
+	ids := numbered("c", 2500)
+	ctx := context.Background()
+	var joining sync.WaitGroup
+	for worker := range 20 {
+		joining.Go(func() {
+			for i := worker; i < len(ids); i += 20 {
+				p := []*peer{a, b}[i%2]
+				p.add(ids[i])
+				if _, err := p.Rooms().Join(ctx, "r", ids[i], true); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	joining.Wait()
+	_, _, err := a.RoomMetadata().Swap(ctx, "r", nil, []byte("{}"), 0)
+	a.must(err)
+	before := a.Stats().Commands
+	members, err := a.Rooms().Clear(ctx, "r", "cleared")
+	if err != nil || !slices.Equal(members, ids) {
+		t.Errorf("%d were members: %v", len(members), err)
+	}
+	if got := len(a.heard("member r c")); got != len(ids) { // each joined and left
+		t.Errorf("the node was told of %d changes", got)
+	}
+	b.each(t, "presence", append(lines("presence %s joined ", ids), lines("presence %s left ", ids)...))
+	if changes := a.Stats().Commands - before; changes < 3 {
+		t.Errorf("all left in %d changes", changes)
+	}
+	if left, err := c.raw().Keys(ctx, "mesh:room*:r").Result(); err != nil || len(left) != 1 { // room-seq, for a minute
+		t.Errorf("left are %q: %v", left, err)
 	}
 }
 

@@ -18,6 +18,7 @@ var (
 	joinScript  = newScript("room_join")
 	leaveScript = newScript("room_leave")
 	clearScript = newScript("room_clear")
+	thinScript  = newScript("room_thin")
 )
 
 // Join implements backplane.Rooms.
@@ -51,17 +52,53 @@ func (r rooms) Leave(ctx context.Context, room, connection, reason string) (left
 	return true, n.inbox.handled(ctx, all[1].number())
 }
 
-// Clear implements backplane.Rooms.
+// clearedAtOnce is how many memberships one change ends, while Redis does nothing
+// else.
+const clearedAtOnce = 1000
+
+// Clear implements backplane.Rooms. A room with more members than one change ends is
+// emptied part by part; what is left then goes with its metadata.
 func (r rooms) Clear(ctx context.Context, room, reason string) (members []string, err error) {
 	n := r.node
-	answer, err := n.eval(ctx, n.directory, clearScript, room, reason, n.id, backplane.EntryOverhead)
-	if err != nil {
-		return nil, err
+	for {
+		answer, err := n.eval(ctx, n.directory, clearScript, room, reason, n.id, backplane.EntryOverhead, clearedAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		all := answer.list(3)
+		found := all[1].texts()
+		if tooMany := all[2].yes(); !tooMany {
+			members = append(members, found...)
+			slices.Sort(members)
+			return slices.Compact(members), n.inbox.handled(ctx, all[0].number())
+		}
+		left, err := r.thin(ctx, room, reason, found)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, left...)
 	}
-	all := answer.list(2)
-	members = all[1].texts()
-	slices.Sort(members)
-	return members, n.inbox.handled(ctx, all[0].number())
+}
+
+// thin ends memberships, and returns whose there were.
+func (r rooms) thin(ctx context.Context, room, reason string, members []string) (left []string, err error) {
+	n := r.node
+	for some := range slices.Chunk(members, clearedAtOnce) {
+		args := []any{room, reason, n.id}
+		for _, id := range some {
+			args = append(args, id)
+		}
+		answer, err := n.eval(ctx, n.directory, thinScript, args...)
+		if err != nil {
+			return nil, err
+		}
+		all := answer.list(2)
+		left = append(left, all[1].texts()...)
+		if err := n.inbox.handled(ctx, all[0].number()); err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
 }
 
 // Has implements backplane.Rooms.
