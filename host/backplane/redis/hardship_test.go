@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,6 +98,40 @@ func TestDeafNodeIsNotFound(t *testing.T) {
 	paused.await(t, "push", 1)
 	if closed := paused.heard("close"); len(closed) > 0 {
 		t.Errorf("closed: %q", closed)
+	}
+}
+
+// A node with many connections compares them with Redis in a few round trips, and
+// hears nothing meanwhile.
+func TestManyConnectionsAreReconciled(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, "--enable-debug-command", "yes")
+	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute, Flush: time.Millisecond}}
+	a := c.idle("a")
+	ctx, raw := context.Background(), c.raw()
+	ids := numbered("c", 2000)
+	var adding sync.WaitGroup
+	for some := range slices.Chunk(ids, 100) {
+		adding.Go(func() {
+			for _, id := range some {
+				a.add(id)
+			}
+		})
+	}
+	adding.Wait()
+	_, err := raw.Pipelined(ctx, func(all goredis.Pipeliner) error {
+		for _, id := range ids {
+			all.HSet(ctx, "mesh:conn:"+id, "meta", "new")
+		}
+		return nil
+	})
+	a.must(err)
+	before := a.Stats().RoundTrips
+	a.must(raw.Do(ctx, "debug", "change-repl-id").Err())
+	c.cutOff()
+	a.each(t, "metadata", lines("metadata %s new", ids))
+	if took := a.Stats().RoundTrips - before; took > 20 {
+		t.Errorf("it took %d round trips", took)
 	}
 }
 

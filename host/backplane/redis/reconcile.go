@@ -2,7 +2,9 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -11,8 +13,12 @@ var (
 	reconcileScript = newScript("node_reconcile")
 )
 
-// reconcileBatch is how many connections are compared with Redis at a time.
-const reconcileBatch = 50
+// reconcileBatch is how many connections one script compares with Redis, and
+// reconcileAtOnce how many scripts are under way at a time.
+const (
+	reconcileBatch  = 50
+	reconcileAtOnce = 16
+)
 
 const lostInstructions = "the server has lost the order of what it was told to do"
 
@@ -95,22 +101,34 @@ func (x *inbox) mend(number int64) {
 // tells the receiver how they differ. Connections that Redis does not have are
 // left to restore.
 func (x *inbox) reconcile(ctx context.Context) error {
-	n := x.node
-	for ids := range slices.Chunk(n.own.ids(), reconcileBatch) {
-		args := []any{n.id}
-		for _, id := range ids {
-			args = append(args, id)
+	for some := range slices.Chunk(x.node.own.ids(), reconcileBatch*reconcileAtOnce) {
+		batches := slices.Collect(slices.Chunk(some, reconcileBatch))
+		answers, failed := make([]reply, len(batches)), make([]error, len(batches))
+		var asking sync.WaitGroup
+		for i, ids := range batches {
+			asking.Go(func() { answers[i], failed[i] = x.compare(ctx, ids) })
 		}
-		r, err := n.eval(ctx, n.directory, reconcileScript, args...)
-		if err != nil {
+		asking.Wait()
+		if err := errors.Join(failed...); err != nil {
 			return err
 		}
-		all := r.list(1 + len(ids))
-		for i, id := range ids {
-			x.correct(id, all[0].number(), all[1+i])
+		for i, ids := range batches {
+			all := answers[i].list(1 + len(ids))
+			for j, id := range ids {
+				x.correct(id, all[0].number(), all[1+j])
+			}
 		}
 	}
 	return nil
+}
+
+// compare reads what Redis has of connections.
+func (x *inbox) compare(ctx context.Context, ids []string) (reply, error) {
+	args := []any{x.node.id}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	return x.node.eval(ctx, x.node.directory, reconcileScript, args...)
 }
 
 // correct tells the receiver how a connection is not as it was thought to be.
