@@ -101,6 +101,42 @@ func TestDeafNodeIsNotFound(t *testing.T) {
 	}
 }
 
+// addAll registers many connections.
+func (p *peer) addAll(ids []string) {
+	p.t.Helper()
+	var adding sync.WaitGroup
+	for some := range slices.Chunk(ids, 100) {
+		adding.Go(func() {
+			for _, id := range some {
+				if err := p.Connections().Add(context.Background(), backplane.Connection{ID: id}); err != nil {
+					p.t.Error(err)
+				}
+			}
+		})
+	}
+	adding.Wait()
+}
+
+// A node with many connections registers them anew in a few round trips.
+func TestManyConnectionsAreRestored(t *testing.T) {
+	t.Parallel()
+	c := alone(t, time.Minute)
+	c.options.Flush = time.Millisecond
+	a, ids := c.idle("a"), numbered("c", 3000)
+	ctx := context.Background()
+	a.addAll(ids)
+	a.must(c.raw().FlushAll(ctx).Err())
+	until(t, "a lease", func() bool { return a.Renew(ctx) == nil })
+	before := a.Stats().RoundTrips
+	a.must(a.Restore(ctx))
+	if took := a.Stats().RoundTrips - before; took > 10 {
+		t.Errorf("it took %d round trips", took)
+	}
+	if count := c.raw().SCard(ctx, "mesh:conns-of:a").Val(); count != int64(len(ids)) {
+		t.Errorf("%d are there", count)
+	}
+}
+
 // A node with many connections compares them with Redis in a few round trips, and
 // hears nothing meanwhile.
 func TestManyConnectionsAreReconciled(t *testing.T) {
@@ -110,15 +146,7 @@ func TestManyConnectionsAreReconciled(t *testing.T) {
 	a := c.idle("a")
 	ctx, raw := context.Background(), c.raw()
 	ids := numbered("c", 2000)
-	var adding sync.WaitGroup
-	for some := range slices.Chunk(ids, 100) {
-		adding.Go(func() {
-			for _, id := range some {
-				a.add(id)
-			}
-		})
-	}
-	adding.Wait()
+	a.addAll(ids)
 	_, err := raw.Pipelined(ctx, func(all goredis.Pipeliner) error {
 		for _, id := range ids {
 			all.HSet(ctx, "mesh:conn:"+id, "meta", "new")

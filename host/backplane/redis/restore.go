@@ -2,10 +2,12 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -19,9 +21,10 @@ var (
 
 const (
 	// A batch of connections that are registered anew has about so many of them
-	// and of their memberships, and so many bytes.
-	restoreBatch = 200
-	restoreBytes = 256 << 10
+	// and of their memberships, and so many bytes; so many are under way at a time.
+	restoreBatch  = 200
+	restoreBytes  = 256 << 10
+	restoreAtOnce = 8
 	// membersPage is about how many ids of connections are read at a time.
 	membersPage = 500
 )
@@ -75,22 +78,34 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 	}
 	ids = slices.DeleteFunc(ids, func(id string) bool { return known[id] })
 	for len(ids) > 0 {
-		args, count := n.own.batch(ids, []any{n.id, n.life()})
-		r, err := n.call(ctx, restoreScript, args...)
-		if err != nil {
+		var asking sync.WaitGroup
+		failed := make([]error, restoreAtOnce)
+		for i := 0; i < restoreAtOnce && len(ids) > 0; i++ {
+			args, count := n.own.batch(ids, []any{n.id, n.life()})
+			some := ids[:count]
+			ids = ids[count:]
+			asking.Go(func() { failed[i] = n.register(ctx, args, some) })
+		}
+		asking.Wait()
+		if err := errors.Join(failed...); err != nil {
 			return nil, err
 		}
-		n.giveUp(r.texts(), lostPlace)
-		// What has ended meanwhile was not there to be removed.
-		if err := n.evict(ctx, n.own.absent(ids[:count])); err != nil {
-			return nil, err
-		}
-		ids = ids[count:]
 	}
 	if n.life() != "" {
 		n.lease.restoring.Store(false)
 	}
 	return n.own.absent(slices.Collect(maps.Keys(known))), nil
+}
+
+// register registers a batch of connections.
+func (n *Node) register(ctx context.Context, args []any, ids []string) error {
+	r, err := n.call(ctx, restoreScript, args...)
+	if err != nil {
+		return err
+	}
+	n.giveUp(r.texts(), lostPlace)
+	// What has ended meanwhile was not there to be removed.
+	return n.evict(ctx, n.own.absent(ids))
 }
 
 // awaited is what is said of a connection, in place of that there is none, or none
