@@ -3,6 +3,7 @@ package meter_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -89,16 +90,23 @@ func instantiatePlugin(t *testing.T, e *engine, module []byte) (api.Module, erro
 		return nil, err
 	}
 	wasi_snapshot_preview1.MustInstantiate(t.Context(), e)
-	mesh := e.NewHostModuleBuilder("mesh")
+	hosts := make(map[string]wazero.HostModuleBuilder)
 	for _, d := range compiled.ImportedFunctions() {
-		if from, name, _ := d.Import(); from == "mesh" {
-			mesh.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
-				clear(stack)
-			}), d.ParamTypes(), d.ResultTypes()).Export(name)
+		from, name, _ := d.Import()
+		if from != "mesh" && !strings.HasPrefix(from, "extism:") {
+			continue
 		}
+		if hosts[from] == nil {
+			hosts[from] = e.NewHostModuleBuilder(from)
+		}
+		hosts[from].NewFunctionBuilder().WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
+			clear(stack)
+		}), d.ParamTypes(), d.ResultTypes()).Export(name)
 	}
-	if _, err := mesh.Instantiate(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, host := range hosts {
+		if _, err := host.Instantiate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return e.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig().WithStartFunctions())
 }
