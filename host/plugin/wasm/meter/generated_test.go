@@ -197,6 +197,7 @@ func FuzzInstrument(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	f.Add([]byte("\x00asm\x01\x00\x00\x00\x00\x02\x00\x00\x00\x01\x00"))
 	runtime := newRuntime(f, false)
 	f.Fuzz(func(t *testing.T, module []byte) {
 		compiles := func(b []byte) error {
@@ -211,7 +212,11 @@ func FuzzInstrument(f *testing.F) {
 			return
 		}
 		err = compiles(out)
-		if plain := compiles(module); (err == nil) != (plain == nil) {
+		plain := compiles(module)
+		if plain != nil && strings.Contains(plain.Error(), "custom section") {
+			return // wazero reads those, which mean nothing, and metered there are none
+		}
+		if (err == nil) != (plain == nil) {
 			t.Errorf("metered: %v, unmetered: %v", err, plain)
 		}
 	})
