@@ -82,12 +82,7 @@ func (b bus) Instruct(ctx context.Context, to backplane.Audience, what backplane
 	defer forget()
 	args := make([]any, 0, 5+len(to.Names)+len(to.Except))
 	args = append(args, n.id, token, appendInstruction(nil, to, what), scopes[to.Scope], len(to.Names))
-	for _, name := range to.Names {
-		args = append(args, name)
-	}
-	for _, id := range to.Except {
-		args = append(args, id)
-	}
+	args = appendTexts(appendTexts(args, to.Names), to.Except)
 	r, err := n.eval(ctx, n.directory, instructScript, args...)
 	if err != nil {
 		return 0, err

@@ -2,7 +2,9 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync"
 )
 
 // eval runs a script on a shard: one round trip, shared with others. Its error
@@ -22,6 +24,21 @@ func (n *Node) evalKept(ctx context.Context, sh *shard, s *script, args ...any) 
 		return n.eval(ctx, sh, s, args...)
 	}
 	return sh.link.call(ctx, &sh.link.kept, s, sh.base, args)
+}
+
+// together calls do for each of n things at the same time, so that what they ask for
+// shares round trips, and returns their errors.
+func together(n int, do func(i int) error) error {
+	if n == 1 {
+		return do(0)
+	}
+	failed := make([]error, n)
+	var asking sync.WaitGroup
+	for i := range n {
+		asking.Go(func() { failed[i] = do(i) })
+	}
+	asking.Wait()
+	return errors.Join(failed...)
 }
 
 // refusal is an error that a script has returned on purpose: "MESH <code>".

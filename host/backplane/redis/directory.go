@@ -99,6 +99,14 @@ func optional(args []any, value []byte) []any {
 	return append(args, 1, string(value))
 }
 
+// appendTexts adds texts to the arguments of a script.
+func appendTexts(args []any, texts []string) []any {
+	for _, text := range texts {
+		args = append(args, text)
+	}
+	return args
+}
+
 // flag is a bool as an argument.
 func flag(is bool) int {
 	if is {

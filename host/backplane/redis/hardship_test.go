@@ -137,12 +137,20 @@ func TestManyConnectionsAreRestored(t *testing.T) {
 	}
 }
 
+// debuggable is a server of the test's own that takes DEBUG, by which it becomes
+// another one.
+func debuggable(t *testing.T) *cluster {
+	t.Helper()
+	s := redistest.Start(t, "--enable-debug-command", "yes")
+	return &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute}}
+}
+
 // A node with many connections compares them with Redis in a few round trips, and
 // hears nothing meanwhile.
 func TestManyConnectionsAreReconciled(t *testing.T) {
 	t.Parallel()
-	s := redistest.Start(t, "--enable-debug-command", "yes")
-	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute, Flush: time.Millisecond}}
+	c := debuggable(t)
+	c.options.Flush = time.Millisecond
 	a := c.idle("a")
 	ctx, raw := context.Background(), c.raw()
 	ids := numbered("c", 2000)
@@ -167,8 +175,7 @@ func TestManyConnectionsAreReconciled(t *testing.T) {
 // same numbers.
 func TestNumbersAreUsedAgain(t *testing.T) {
 	t.Parallel()
-	s := redistest.Start(t, "--enable-debug-command", "yes")
-	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute}}
+	c := debuggable(t)
 	a, b := c.runs("a"), c.runs("b")
 	ctx, raw := context.Background(), c.raw()
 	a.add("1")
@@ -199,8 +206,7 @@ func TestNumbersAreUsedAgain(t *testing.T) {
 // what the node was told of it: what it is told then is news.
 func TestNumbersAreUsedAgainOfAConnectionThatWasLost(t *testing.T) {
 	t.Parallel()
-	s := redistest.Start(t, "--enable-debug-command", "yes")
-	c := &cluster{t, redis.Options{Addresses: []string{s.Addr}, Lease: time.Minute}}
+	c := debuggable(t)
 	a, b := c.runs("a"), c.runs("b")
 	ctx, raw := context.Background(), c.raw()
 	a.add("1")

@@ -349,15 +349,10 @@ func (d *due) finish(ctx context.Context) error {
 func (l *lane) proceed(ctx context.Context, c *connected) error {
 	all := c.due
 	c.due = nil
-	if len(all) == 1 {
-		all[0].ask(ctx)
-	} else {
-		var asking sync.WaitGroup
-		for i := range all {
-			asking.Go(func() { all[i].ask(ctx) })
-		}
-		asking.Wait()
-	}
+	_ = together(len(all), func(i int) error {
+		all[i].ask(ctx)
+		return nil // each has its own error, for finish
+	})
 	for i := range all {
 		d := &all[i]
 		switch err := d.finish(ctx); {

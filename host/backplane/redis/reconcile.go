@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -103,13 +101,12 @@ func (x *inbox) mend(number int64) {
 func (x *inbox) reconcile(ctx context.Context) error {
 	for some := range slices.Chunk(x.node.own.ids(), reconcileBatch*reconcileAtOnce) {
 		batches := slices.Collect(slices.Chunk(some, reconcileBatch))
-		answers, failed := make([]reply, len(batches)), make([]error, len(batches))
-		var asking sync.WaitGroup
-		for i, ids := range batches {
-			asking.Go(func() { answers[i], failed[i] = x.compare(ctx, ids) })
-		}
-		asking.Wait()
-		if err := errors.Join(failed...); err != nil {
+		answers := make([]reply, len(batches))
+		err := together(len(batches), func(i int) (err error) {
+			answers[i], err = x.compare(ctx, batches[i])
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		for i, ids := range batches {
@@ -124,11 +121,7 @@ func (x *inbox) reconcile(ctx context.Context) error {
 
 // compare reads what Redis has of connections.
 func (x *inbox) compare(ctx context.Context, ids []string) (reply, error) {
-	args := []any{x.node.id}
-	for _, id := range ids {
-		args = append(args, id)
-	}
-	return x.node.eval(ctx, x.node.directory, reconcileScript, args...)
+	return x.node.eval(ctx, x.node.directory, reconcileScript, appendTexts([]any{x.node.id}, ids)...)
 }
 
 // correct tells the receiver how a connection is not as it was thought to be.

@@ -46,10 +46,7 @@ func (n *Node) settleRecords(ctx context.Context, ids []string) error {
 	}
 	defer n.recordTurns.giveBack(turn)
 	args := make([]any, 0, 1+len(ids))
-	args = append(args, settleBytes)
-	for _, id := range ids {
-		args = append(args, id)
-	}
+	args = appendTexts(append(args, settleBytes), ids)
 	settled, err := n.eval(context.WithoutCancel(ctx), n.ledger, recordSettle, args...)
 	if err == nil {
 		n.toldSettled(settled)

@@ -109,9 +109,7 @@ func (r records) read(ctx context.Context, q backplane.RecordQuery, ids []string
 	}
 	args := make([]any, 0, 2+len(ids))
 	args = append(args, strconv.Itoa(min(room, math.MaxInt32)), values)
-	for _, id := range ids {
-		args = append(args, id)
-	}
+	args = appendTexts(args, ids)
 	answer, err := r.node.eval(ctx, r.node.ledger, recordList, args...)
 	if err != nil {
 		return nil, nil, 0, err

@@ -2,12 +2,10 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/mesh-host/mesh-host/host/backplane"
@@ -78,16 +76,13 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 	}
 	ids = slices.DeleteFunc(ids, func(id string) bool { return known[id] })
 	for len(ids) > 0 {
-		var asking sync.WaitGroup
-		failed := make([]error, restoreAtOnce)
-		for i := 0; i < restoreAtOnce && len(ids) > 0; i++ {
+		var batches []registrations
+		for len(batches) < restoreAtOnce && len(ids) > 0 {
 			args, count := n.own.batch(ids, []any{n.id, n.life()})
-			some := ids[:count]
+			batches = append(batches, registrations{args, ids[:count]})
 			ids = ids[count:]
-			asking.Go(func() { failed[i] = n.register(ctx, args, some) })
 		}
-		asking.Wait()
-		if err := errors.Join(failed...); err != nil {
+		if err := together(len(batches), func(i int) error { return n.register(ctx, batches[i]) }); err != nil {
 			return nil, err
 		}
 	}
@@ -97,15 +92,21 @@ func (n *Node) restore(ctx context.Context) (strays []string, err error) {
 	return n.own.absent(slices.Collect(maps.Keys(known))), nil
 }
 
+// registrations are some connections, and the arguments of the script that registers them.
+type registrations struct {
+	args []any
+	ids  []string
+}
+
 // register registers a batch of connections.
-func (n *Node) register(ctx context.Context, args []any, ids []string) error {
-	r, err := n.call(ctx, restoreScript, args...)
+func (n *Node) register(ctx context.Context, b registrations) error {
+	r, err := n.call(ctx, restoreScript, b.args...)
 	if err != nil {
 		return err
 	}
 	n.giveUp(r.texts(), lostPlace)
 	// What has ended meanwhile was not there to be removed.
-	return n.evict(ctx, n.own.absent(ids))
+	return n.evict(ctx, n.own.absent(b.ids))
 }
 
 // awaited is what is said of a connection, in place of that there is none, or none
@@ -150,11 +151,8 @@ func (n *Node) registered(ctx context.Context) (ids map[string]bool, number int6
 // evict ends connections of this node in Redis, of which it knows nothing.
 func (n *Node) evict(ctx context.Context, ids []string) error {
 	for len(ids) > 0 {
-		args := []any{n.id, n.life()}
 		count := min(len(ids), reconcileBatch)
-		for _, id := range ids[:count] {
-			args = append(args, id)
-		}
+		args := appendTexts([]any{n.id, n.life()}, ids[:count])
 		if _, err := n.call(ctx, evictScript, args...); err != nil {
 			return err
 		}

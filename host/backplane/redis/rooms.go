@@ -84,11 +84,7 @@ func (r rooms) Clear(ctx context.Context, room, reason string) (members []string
 func (r rooms) thin(ctx context.Context, room, reason string, members []string) (left []string, err error) {
 	n := r.node
 	for some := range slices.Chunk(members, clearedAtOnce) {
-		args := []any{room, reason, n.id}
-		for _, id := range some {
-			args = append(args, id)
-		}
-		answer, err := n.eval(ctx, n.directory, thinScript, args...)
+		answer, err := n.eval(ctx, n.directory, thinScript, appendTexts([]any{room, reason, n.id}, some)...)
 		if err != nil {
 			return nil, err
 		}
