@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
 	"github.com/mesh-host/mesh-host/host/protocol"
@@ -158,12 +157,9 @@ func limitOf(x *exposure.Collection) int {
 func (x *collections) only(ctx context.Context, a *answer, out *leftOut) (*answer, error) {
 	there := make([]bool, len(a.ids))
 	err := ask(len(a.ids), func(i int) error {
-		found, err := x.engine.node.Records().Get(ctx, a.ids[i])
-		if err != nil {
-			return storeError(abi.OpRecordsGet, err)
-		}
+		found, err := x.engine.record(ctx, a.ids[i])
 		there[i] = found.Value != nil
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err

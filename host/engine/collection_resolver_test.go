@@ -103,11 +103,11 @@ func TestFarRecordsAreReadTogether(t *testing.T) {
 			}
 			l.answers(ids...)
 			l.set(t, "r:more", "1")
-			l.far.Store(int64(trip))
-			<-time.After(200*time.Millisecond + many/4*trip) // sequentially it is many times trip
+			l.trip.Store(int64(trip))
+			pass(200*time.Millisecond + many/4*trip) // sequentially it is many times trip
 			v.see(t, 1, ids...)
 			v.client.end()
-			l.far.Store(0)
+			l.trip.Store(0)
 			settle()
 			l.nothingLeft(t)
 		})

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mesh-host/mesh-host/abi"
 	"github.com/mesh-host/mesh-host/host/backplane"
 	"github.com/mesh-host/mesh-host/host/exposure"
 	"github.com/mesh-host/mesh-host/host/hub"
@@ -215,9 +214,9 @@ func (x *collections) readFor(ctx context.Context, u *update, b *batch) {
 		}
 	}
 	_ = ask(len(fresh), func(i int) error {
-		found, err := x.engine.node.Records().Get(ctx, fresh[i].ID)
+		found, err := x.engine.record(ctx, fresh[i].ID)
 		if err != nil {
-			x.failed(ctx, u.collection, storeError(abi.OpRecordsGet, err), true)
+			x.failed(ctx, u.collection, err, true)
 			return nil // the others may be there
 		}
 		fresh[i] = found

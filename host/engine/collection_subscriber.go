@@ -183,9 +183,9 @@ func (x *collections) readAll(ctx context.Context, sub *subscriber, taken []show
 	var all atomic.Int64
 	all.Store(replyOverhead)
 	err := ask(len(taken), func(i int) error {
-		found, err := x.engine.node.Records().Get(ctx, taken[i].ID)
+		found, err := x.engine.record(ctx, taken[i].ID)
 		if err != nil {
-			return storeError(abi.OpRecordsGet, err)
+			return err
 		}
 		taken[i].read(found)
 		if size := int(all.Add(int64(2*len(found.ID) + len(found.Value) + collectedOverhead))); size > x.engine.limits.ReplySize {

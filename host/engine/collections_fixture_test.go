@@ -83,37 +83,29 @@ func (r *resolver) take() (calls, asked []string) {
 type library struct {
 	fixture
 	*resolver
-	log *strings.Builder
-	*shelf
+	log       *strings.Builder
+	broken    *atomic.Bool // the store does not let records be read
+	*distance              // of the store
 }
 
-// shelf is how the store lets records be read.
-type shelf struct {
-	broken atomic.Bool  // not at all
-	far    atomic.Int64 // how long it takes, in nanoseconds
-}
-
-// breaking is a node whose records are on a shelf.
+// breaking is a node whose records cannot be read at times.
 type breaking struct {
 	backplane.Node
-	*shelf
+	broken *atomic.Bool
 }
 
 // Records implements backplane.Node.
-func (b breaking) Records() backplane.Records { return brokenRecords{b.Node.Records(), b.shelf} }
+func (b breaking) Records() backplane.Records { return brokenRecords{b.Node.Records(), b.broken} }
 
 type brokenRecords struct {
 	backplane.Records
-	*shelf
+	broken *atomic.Bool
 }
 
 // Get implements backplane.Records.
 func (r brokenRecords) Get(ctx context.Context, id string) (backplane.Record, error) {
 	if r.broken.Load() {
 		return backplane.Record{}, backplane.ErrUnavailable
-	}
-	if far := r.far.Load(); far > 0 {
-		<-time.After(time.Duration(far))
 	}
 	return r.Records.Get(ctx, id)
 }
@@ -148,10 +140,10 @@ func newLibraryOf(limits engine.Limits, x *rules, of engine.Rules) library {
 	f := fixture{
 		hub: hub.New(hub.Limits{Outbox: 1 << 20}), store: memory.New(memory.Options{}), rules: x, seen: new(observer),
 	}
-	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder), shelf: new(shelf)}
+	l := library{fixture: f, resolver: new(resolver), log: new(strings.Builder), broken: new(atomic.Bool), distance: new(distance)}
 	l.node = l.store.Node("n1")
 	l.Engine = engine.New(engine.Options{
-		Hub: l.hub, Node: breaking{l.node, l.shelf}, Rules: of, Observer: l.seen, Resolver: l.resolver,
+		Hub: l.hub, Node: breaking{far{l.node, l.distance}, l.broken}, Rules: of, Observer: l.seen, Resolver: l.resolver,
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Limits: limits,
 	})
 	return l

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,36 +16,67 @@ import (
 	"github.com/mesh-host/mesh-host/host/hub"
 )
 
-// trip is how long the store of far takes to answer.
-const trip = 50 * time.Millisecond
+// distance is how long a store takes to answer, in nanoseconds; 0 is no time.
+type distance struct{ trip atomic.Int64 }
 
-// far is a node whose store is far away.
-type far struct{ backplane.Node }
+func (d *distance) travel() {
+	if trip := time.Duration(d.trip.Load()); trip > 0 {
+		pass(trip)
+	}
+}
+
+// far is a node whose store is at a distance.
+type far struct {
+	backplane.Node
+	*distance
+}
 
 // The features that are asked for many things at a time.
-func (n far) Presence() backplane.Presence       { return farPresence{n.Node.Presence()} }
-func (n far) Rooms() backplane.Rooms             { return farRooms{n.Node.Rooms()} }
-func (n far) Connections() backplane.Connections { return farConnections{n.Node.Connections()} }
+func (n far) Presence() backplane.Presence { return farPresence{n.Node.Presence(), n.distance} }
+func (n far) Rooms() backplane.Rooms       { return farRooms{n.Node.Rooms(), n.distance} }
+func (n far) Records() backplane.Records   { return farRecords{n.Node.Records(), n.distance} }
+func (n far) Connections() backplane.Connections {
+	return farConnections{n.Node.Connections(), n.distance}
+}
 
-type farPresence struct{ backplane.Presence }
+type farPresence struct {
+	backplane.Presence
+	*distance
+}
 
 func (p farPresence) Exit(ctx context.Context, room, connection string) (bool, error) {
-	pass(trip)
+	p.travel()
 	return p.Presence.Exit(ctx, room, connection)
 }
 
-type farRooms struct{ backplane.Rooms }
+type farRooms struct {
+	backplane.Rooms
+	*distance
+}
 
 func (r farRooms) Leave(ctx context.Context, room, connection, reason string) (bool, error) {
-	pass(trip)
+	r.travel()
 	return r.Rooms.Leave(ctx, room, connection, reason)
 }
 
-type farConnections struct{ backplane.Connections }
+type farConnections struct {
+	backplane.Connections
+	*distance
+}
 
 func (c farConnections) Get(ctx context.Context, id string) (backplane.Connection, error) {
-	pass(trip)
+	c.travel()
 	return c.Connections.Get(ctx, id)
+}
+
+type farRecords struct {
+	backplane.Records
+	*distance
+}
+
+func (r farRecords) Get(ctx context.Context, id string) (backplane.Record, error) {
+	r.travel()
+	return r.Records.Get(ctx, id)
 }
 
 // TestManyRoundTripsAtOnce does to many what would take as many round trips one
@@ -52,14 +84,16 @@ func (c farConnections) Get(ctx context.Context, id string) (backplane.Connectio
 func TestManyRoundTripsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const count, ttl = 160, 2 * time.Second
+		const count, ttl, trip = 160, 2 * time.Second, 50 * time.Millisecond
+		away := new(distance)
+		away.trip.Store(int64(trip))
 		f := fixture{
 			hub: hub.New(hub.Limits{Outbox: 1 << 20}), store: memory.New(memory.Options{}),
 			rules: &rules{exposure.NewIndex(exposure.Set{})}, seen: new(observer),
 		}
 		f.node = f.store.Node("n1")
 		f.Engine = engine.New(engine.Options{
-			Hub: f.hub, Node: far{f.node}, Rules: f.rules, Observer: f.seen, Log: slog.New(slog.DiscardHandler),
+			Hub: f.hub, Node: far{f.node, away}, Rules: f.rules, Observer: f.seen, Log: slog.New(slog.DiscardHandler),
 		})
 		f.expose(tracked(ttl))
 		f.run(t)

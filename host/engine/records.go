@@ -54,6 +54,11 @@ func (e *Engine) Record(ctx context.Context, id string) (backplane.Record, error
 	if err := checkName("recordId", id); err != nil {
 		return backplane.Record{}, err
 	}
+	return e.record(ctx, id)
+}
+
+// record is Record of a name that has been checked.
+func (e *Engine) record(ctx context.Context, id string) (backplane.Record, error) {
 	r, err := e.node.Records().Get(ctx, id)
 	if err != nil {
 		return r, storeError(abi.OpRecordsGet, err)
