@@ -238,15 +238,7 @@ func TestTailEnds(t *testing.T) {
 	if out, err := head.CombinedOutput(); err != nil || string(out) != "one\n" {
 		t.Errorf("into head: %q, %v", out, err)
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0], "tail", url, "news", "--history", "1")
-	cmd.Env = append(os.Environ(), asCommand+"=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, out := tailing(ctx, t, url)
 	line := make([]byte, 4)
 	if _, err := io.ReadFull(out, line); err != nil || string(line) != "one\n" {
 		t.Errorf("%q, %v", line, err)
@@ -259,6 +251,21 @@ func TestTailEnds(t *testing.T) {
 	}
 }
 
+// tailing starts mesh-host tail on the channel news.
+func tailing(ctx context.Context, t *testing.T, url string) (cmd *exec.Cmd, out io.Reader) {
+	t.Helper()
+	cmd = exec.CommandContext(ctx, os.Args[0], "tail", url, "news", "--history", "1")
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, out
+}
+
 // One whose output is full, and not read, ends with a second Ctrl-C.
 func TestTailIsNotRead(t *testing.T) {
 	t.Parallel()
@@ -269,15 +276,7 @@ func TestTailIsNotRead(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "tail", url, "news", "--history", "1")
-	cmd.Env = append(os.Environ(), asCommand+"=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, out := tailing(ctx, t, url)
 	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
 		t.Error(err)
 	}
